@@ -1,0 +1,34 @@
+package host
+
+import "context"
+
+// Runtime is the container runtime's CRI endpoint, as far as kubewright needs it.
+type Runtime interface {
+	// Version returns the runtime's name and version; the error says why it can't be reached.
+	Version(ctx context.Context) (name, version string, err error)
+	// Ready returns nil when the runtime reports RuntimeReady.
+	Ready(ctx context.Context) error
+	// HasImage says whether the image is present.
+	HasImage(ctx context.Context, ref string) (bool, error)
+	// PullImage fetches the image.
+	PullImage(ctx context.Context, ref string) error
+	// SandboxImage returns the runtime's configured sandbox (pause) image, or "" when it doesn't tell.
+	SandboxImage(ctx context.Context) (string, error)
+	// CgroupDriver returns "systemd" or "cgroupfs" from the RuntimeConfig call, or an error when the runtime has no such call.
+	CgroupDriver(ctx context.Context) (string, error)
+	// Containers lists containers of static pods in kube-system, the newest attempt of each first, running or exited.
+	Containers(ctx context.Context) ([]Container, error)
+	// Logs returns the last n lines of a container's log.
+	Logs(ctx context.Context, containerID string, n int) ([]string, error)
+	Close() error
+}
+
+// Container is one container as the runtime tells it.
+type Container struct {
+	ID, Name, PodName, Namespace string
+	Attempt                      uint32
+	Running                      bool
+	ExitCode                     int32
+	Reason, Message              string // as the runtime says: "OOMKilled", "Error", "StartError"
+	StartedAt, FinishedAt        int64  // nanoseconds since the epoch
+}
