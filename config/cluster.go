@@ -11,7 +11,7 @@ type ClusterConfiguration struct {
 	metav1.TypeMeta `json:",inline"`
 
 	// Etcd is either local (the default) or external.
-	Etcd Etcd `json:"etcd,omitempty"`
+	Etcd EtcdOptions `json:"etcd,omitempty"`
 	// Networking holds the cluster's subnets and DNS domain.
 	Networking Networking `json:"networking,omitempty"`
 	// KubernetesVersion is the version of the control plane, "v1.37.2", or a label such as "stable-1".
@@ -19,7 +19,7 @@ type ClusterConfiguration struct {
 	// ControlPlaneEndpoint is the stable host or host:port shared by all control-plane nodes.
 	ControlPlaneEndpoint string `json:"controlPlaneEndpoint,omitempty"`
 	// APIServer, ControllerManager and Scheduler change the static pods of the components.
-	APIServer         APIServer             `json:"apiServer,omitempty"`
+	APIServer         APIServerOptions      `json:"apiServer,omitempty"`
 	ControllerManager ControlPlaneComponent `json:"controllerManager,omitempty"`
 	Scheduler         ControlPlaneComponent `json:"scheduler,omitempty"`
 	// DNS and Proxy are the two addons.
@@ -48,8 +48,8 @@ type ControlPlaneComponent struct {
 	ExtraEnvs    []EnvVar        `json:"extraEnvs,omitempty"`
 }
 
-// APIServer is ControlPlaneComponent with the extra names of the serving certificate.
-type APIServer struct {
+// APIServerOptions is ControlPlaneComponent with the extra names of the serving certificate.
+type APIServerOptions struct {
 	ControlPlaneComponent `json:",inline"`
 	CertSANs              []string `json:"certSANs,omitempty"`
 }
@@ -81,8 +81,8 @@ type Networking struct {
 	DNSDomain string `json:"dnsDomain,omitempty"`
 }
 
-// Etcd is either local or external.
-type Etcd struct {
+// EtcdOptions is either local or external.
+type EtcdOptions struct {
 	Local    *LocalEtcd    `json:"local,omitempty"`
 	External *ExternalEtcd `json:"external,omitempty"`
 }

@@ -1,0 +1,44 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+
+	"sigs.k8s.io/yaml"
+)
+
+// ClusterYAML is the ClusterConfiguration as the cluster keeps it, in the ConfigMap kubeadm-config.
+func (c *Config) ClusterYAML() ([]byte, error) { return encode(clusterKind, c.Cluster) }
+
+// KubeletYAML is the KubeletConfiguration as the cluster keeps it, in the ConfigMap kubelet-config: without what belongs to one
+// machine.
+func (c *Config) KubeletYAML() ([]byte, error) { return encode(kubeletKind, c.Kubelet) }
+
+// ProxyYAML is the KubeProxyConfiguration as the cluster keeps it, in the ConfigMap kube-proxy.
+func (c *Config) ProxyYAML() ([]byte, error) { return encode(proxyKind, c.Proxy) }
+
+// InitYAML is the whole input, defaulted, as one file that LoadInit reads. It holds the bootstrap tokens: it is a secret.
+func (c *Config) InitYAML() ([]byte, error) {
+	first, err := encode(initKind, c.Init)
+	if err != nil {
+		return nil, err
+	}
+	docs := [][]byte{first}
+	for _, next := range []func() ([]byte, error){c.ClusterYAML, c.KubeletYAML, c.ProxyYAML} {
+		doc, err := next()
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, doc)
+	}
+	return bytes.Join(docs, []byte("---\n")), nil
+}
+
+// encode writes sorted keys, as kubeadm does.
+func encode[T any](kind string, doc T) ([]byte, error) {
+	out, err := yaml.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode %s: %w", kind, err)
+	}
+	return out, nil
+}
