@@ -2,13 +2,65 @@
 // With systemd, cluster and etcd it is the only place that touches the world.
 package host
 
-import "time"
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
 
 // Host is one machine, seen under a root directory. Every path given to its methods is absolute as the machine sees it;
-// Host puts Root in front.
+// Host puts Root in front. Its methods may be called from several goroutines.
 type Host struct {
-	// Root is "/" for the machine itself, or a directory to render into.
+	// Root is "/" for the machine itself, or a directory to render into. Below such a directory symbolic links mean what
+	// they would mean after a chroot, so that none leads out of it. Empty is an error, not "/".
 	Root string
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
+	// Fault is a hook for tests, called before each change to a file. When it returns an error, the method stops right
+	// there and leaves everything as a crash would leave it. The ops: "create" (the temporary file or link), "write",
+	// "sync", "rename", "syncdir", "mkdir", "remove", "append". The path is the one that the caller gave (for "mkdir": the
+	// directory that is made).
+	Fault func(op, path string) error
 }
+
+// Time is the host's clock.
+func (h *Host) Time() time.Time {
+	if h.Now != nil {
+		return h.Now()
+	}
+	return time.Now()
+}
+
+// OwnsFiles says whether this process can give files to other users, which takes root. When it can't, for example when a
+// user renders into a directory, owners are neither set nor to be compared.
+func (h *Host) OwnsFiles() bool { return os.Geteuid() == 0 }
+
+// Hostname returns the name of this machine as a node name: trimmed and in lower case, as kubeadm and the kubelet do.
+func Hostname() (string, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("cannot read the hostname: %w", err)
+	}
+	if name = nodeName(name); name == "" {
+		return "", fmt.Errorf("cannot use the hostname as node name: it is empty\nset nodeRegistration.name, or --node-name")
+	}
+	return name, nil
+}
+
+func nodeName(hostname string) string { return strings.ToLower(strings.TrimSpace(hostname)) }
+
+func (h *Host) fault(op, path string) error {
+	if h.Fault == nil {
+		return nil
+	}
+	if err := h.Fault(op, path); err != nil {
+		return &crash{err}
+	}
+	return nil
+}
+
+// crash marks an error of the Fault hook: a machine that crashed cleans nothing up either.
+type crash struct{ error }
+
+func (c *crash) Unwrap() error { return c.error }

@@ -1,0 +1,32 @@
+package host
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+)
+
+// DefaultAddress returns the address that kubeadm would choose for localAPIEndpoint.advertiseAddress when none is given:
+// the first global address of the interface with the default route, IPv4 before IPv6; with ipv6, IPv6 before IPv4.
+// A machine without a default route gets the unspecified address 0.0.0.0, as with kubeadm: it is for the caller to refuse
+// it where the address is needed.
+func DefaultAddress(ipv6 bool) (netip.Addr, error) {
+	wanted := net.IPv4zero
+	if ipv6 {
+		wanted = net.IPv6zero
+	}
+	ip, err := utilnet.ResolveBindAddress(wanted)
+	if utilnet.IsNoRoutesError(err) {
+		return netip.IPv4Unspecified(), nil
+	}
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("cannot choose an address to advertise: %w\nset localAPIEndpoint.advertiseAddress, or --apiserver-advertise-address", err)
+	}
+	addr, ok := netip.AddrFromSlice(ip)
+	if !ok {
+		return netip.Addr{}, fmt.Errorf("cannot choose an address to advertise: %q is no address", ip)
+	}
+	return addr.Unmap(), nil
+}

@@ -1,0 +1,118 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"syscall"
+)
+
+// MkdirAll makes a directory, and those above it that are missing, with exactly this mode, durably. One that is there
+// already keeps its mode. Something else at the path, or above it, is an error.
+func (h *Host) MkdirAll(path string, mode fs.FileMode) error {
+	if err := h.mkdirAll(path, mode); err != nil {
+		return fmt.Errorf("cannot make directory %s: %w", path, cause(err))
+	}
+	return nil
+}
+
+func (h *Host) mkdirAll(path string, mode fs.FileMode) error {
+	// Opening the directory itself, links followed, is what tells whether it is one.
+	p, err := h.at(path, true)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	d, err := p.OpenFile(p.full(), syscall.O_DIRECTORY, 0)
+	if err == nil {
+		return d.Close()
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := h.mkdirAll(filepath.Dir(path), mode); err != nil {
+		return err
+	}
+	return h.mkdir(path, mode)
+}
+
+func (h *Host) mkdir(path string, mode fs.FileMode) error {
+	p, err := h.at(path, false)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := h.fault("mkdir", path); err != nil {
+		return err
+	}
+	if err := p.Mkdir(p.full(), mode.Perm()); err != nil {
+		// Two goroutines may need the same directory at the same time.
+		if info, serr := p.Lstat(p.full()); serr == nil && info.IsDir() {
+			return nil
+		}
+		return err
+	}
+	// The umask may have taken bits away.
+	if err := p.Chmod(p.full(), mode.Perm()); err != nil {
+		return err
+	}
+	return p.sync(p.dir)
+}
+
+// Remove removes a file, a link or an empty directory, durably, and what a crashed write left beside it.
+// It is no error when nothing is there.
+func (h *Host) Remove(path string) error {
+	if err := h.remove(path); err != nil {
+		return fmt.Errorf("cannot remove %s: %w", path, cause(err))
+	}
+	return nil
+}
+
+func (h *Host) remove(path string) error {
+	p, err := h.at(path, false)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := h.fault("remove", path); err != nil {
+		return err
+	}
+	if err := p.removeIfThere(p.full()); err != nil {
+		return err
+	}
+	err = p.removeLeftovers()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nor is the directory there
+	}
+	if err != nil {
+		return err
+	}
+	if err := h.fault("syncdir", path); err != nil {
+		return err
+	}
+	return p.sync(p.dir)
+}
+
+// RemoveEmptyDir removes a directory, durably, unless something is in it: then others use it, and it stays without an
+// error. It is no error either when nothing is there; anything but a directory is one.
+func (h *Host) RemoveEmptyDir(path string) error {
+	info, err := h.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("cannot remove directory %s: it is not a directory", path)
+	}
+	err = h.remove(path)
+	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot remove directory %s: %w", path, cause(err))
+	}
+	return nil
+}

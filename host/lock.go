@@ -1,0 +1,98 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const lockName = "kubewright.lock"
+
+// Lock makes sure that only one kubewright changes this machine. It does not wait: when another process holds the lock, the
+// error says which, since when, and what to do. The kernel frees the lock when its holder ends, however it ends, so there are
+// no stale locks; the file itself stays.
+// The file is /run/lock/kubewright.lock, or /run/kubewright.lock where /run/lock is missing. Below a root directory
+// without /run the directory itself is locked; then the holder can't be named.
+func (h *Host) Lock(ctx context.Context, command string) (unlock func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("cannot lock this machine: %w", err)
+	}
+	f, err := h.openLock()
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock this machine: %w", err)
+	}
+	err = flock(f)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = busy(f)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot lock this machine: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = writeHolder(f, fmt.Sprintf("%d\n%s\n%s\n", os.Getpid(), h.Time().UTC().Format(time.RFC3339), oneLine(command)))
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot lock this machine: %w", err)
+	}
+	return func() {
+		if info.Mode().IsRegular() {
+			_ = f.Truncate(0) // what is left there has no meaning without the lock
+		}
+		f.Close()
+	}, nil
+}
+
+func (h *Host) openLock() (*os.File, error) {
+	for _, dir := range []string{"/run/lock", "/run"} {
+		p, err := h.at(dir+"/"+lockName, false)
+		if err != nil {
+			return nil, err
+		}
+		// Not everybody may open the file: /run/lock is open to all, and who opens it can lock it.
+		f, err := p.OpenFile(p.full(), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		p.Close()
+		if !errors.Is(err, os.ErrNotExist) {
+			return f, err
+		}
+	}
+	return h.open("/")
+}
+
+func flock(f *os.File) error {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// busy describes the process that holds the lock.
+func busy(f *os.File) error {
+	data, _ := io.ReadAll(io.LimitReader(f, 4096))
+	lines := strings.Split(string(data), "\n")
+	if len(lines) < 3 {
+		return fmt.Errorf("another kubewright holds the lock\nwait until it has ended")
+	}
+	return fmt.Errorf("%s (pid %s) runs since %s\nwait until it has ended, or end it with: kill %s", lines[2], lines[0], lines[1], lines[0])
+}
+
+func writeHolder(f *os.File, text string) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(text), 0)
+	return err
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,78 @@
+package host
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+const lockRootVariable = "KUBEWRIGHT_TEST_LOCK_ROOT"
+
+// TestMain lets this test binary be the other process: it takes the lock, says so, and keeps it until its stdin ends.
+func TestMain(m *testing.M) {
+	if root := os.Getenv(lockRootVariable); root != "" {
+		h := &Host{Root: root, Now: func() time.Time { return time.Unix(0, 0) }}
+		if _, err := h.Lock(context.Background(), "kubewright\ninit"); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println("locked")
+		os.Stdin.Read(make([]byte, 1))
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestLockTwoProcesses(t *testing.T) {
+	for _, dir := range []string{"/run/lock", "/run", "/"} {
+		h := newHost(t)
+		must(t, h.MkdirAll(dir, 0o755))
+		other := exec.Command(os.Args[0])
+		other.Env = append(os.Environ(), lockRootVariable+"="+h.Root)
+		stdin, err := other.StdinPipe()
+		must(t, err)
+		stdout, err := other.StdoutPipe()
+		must(t, err)
+		must(t, other.Start())
+		line, _ := bufio.NewReader(stdout).ReadString('\n')
+		if line != "locked\n" {
+			t.Fatalf("%s: the other process says %q", dir, line)
+		}
+		_, err = h.Lock(t.Context(), "kubewright reset")
+		want := fmt.Sprintf("cannot lock this machine: kubewright init (pid %d) runs since 1970-01-01T00:00:00Z\nwait until it has ended, or end it with: kill %[1]d", other.Process.Pid)
+		if dir == "/" {
+			want = "cannot lock this machine: another kubewright holds the lock\nwait until it has ended"
+		}
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: error %v\nwant %s", dir, err, want)
+		}
+		must(t, other.Process.Kill()) // it crashes
+		_ = other.Wait()
+		stdin.Close()
+		unlock, err := h.Lock(t.Context(), "kubewright reset")
+		if err != nil {
+			t.Fatalf("%s: after the crash: %v", dir, err)
+		}
+		if _, err := h.Lock(t.Context(), "again"); err == nil || dir != "/" && !strings.Contains(err.Error(), "kubewright reset") {
+			t.Errorf("%s: locked twice: %v", dir, err)
+		}
+		unlock()
+		unlock, err = h.Lock(t.Context(), "again")
+		must(t, err)
+		unlock()
+	}
+}
+
+func TestLockContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := newHost(t).Lock(ctx, "x"); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,208 @@
+package host
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// FileSpec is the content, mode and owner of a file. UID and GID are ignored where the host does not own files.
+type FileSpec struct {
+	Data     []byte
+	Mode     fs.FileMode // permission bits
+	UID, GID int
+}
+
+// WriteFile makes path a regular file with this content, mode and owner; what was there is replaced in one step.
+// After a crash at any point the old file or the new one is there, never a part; when WriteFile returned, the new one
+// survives a power cut. The temporary file beside it has a name with a leading dot, which the kubelet does not read in its
+// manifest directory, and has its final mode and owner before the first byte is written. The directory must exist.
+func (h *Host) WriteFile(path string, spec FileSpec) error {
+	err := h.replace(path, func(p *place, temp string) error {
+		f, err := p.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, spec.Mode.Perm())
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return h.fill(f, path, spec)
+	})
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, cause(err))
+	}
+	return nil
+}
+
+func (h *Host) fill(f *os.File, path string, spec FileSpec) error {
+	if h.OwnsFiles() {
+		if err := f.Chown(spec.UID, spec.GID); err != nil {
+			return err
+		}
+	}
+	// The umask may have taken bits away.
+	if err := f.Chmod(spec.Mode.Perm()); err != nil {
+		return err
+	}
+	if err := h.fault("write", path); err != nil {
+		return err
+	}
+	if _, err := f.Write(spec.Data); err != nil {
+		return err
+	}
+	if err := h.fault("sync", path); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// Symlink makes path a symbolic link to target; a file or link that was there is replaced in one step, durably.
+func (h *Host) Symlink(target, path string) error {
+	err := h.replace(path, func(p *place, temp string) error { return p.Symlink(target, temp) })
+	if err != nil {
+		return fmt.Errorf("cannot link %s to %s: %w", path, target, cause(err))
+	}
+	return nil
+}
+
+// replace lets make put something at a temporary name beside path and renames it to path.
+func (h *Host) replace(path string, make func(p *place, temp string) error) error {
+	p, err := h.at(path, false)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := h.fault("create", path); err != nil {
+		return err
+	}
+	if err := p.removeLeftovers(); err != nil {
+		return err
+	}
+	temp := p.temp()
+	err = make(p, temp)
+	if err == nil {
+		err = h.fault("rename", path)
+	}
+	if err == nil {
+		err = p.Rename(temp, p.full())
+	}
+	if err != nil {
+		if !errors.As(err, new(*crash)) {
+			err = errors.Join(err, p.removeIfThere(temp))
+		}
+		return err
+	}
+	if err := h.fault("syncdir", path); err != nil {
+		return err
+	}
+	return p.sync(p.dir)
+}
+
+// AppendFile adds data to the end of a file, durably. A file that is not there is made with the mode, and so that it
+// survives a power cut.
+func (h *Host) AppendFile(path string, data []byte, mode fs.FileMode) error {
+	if err := h.appendFile(path, data, mode); err != nil {
+		return fmt.Errorf("cannot append to %s: %w", path, cause(err))
+	}
+	return nil
+}
+
+func (h *Host) appendFile(path string, data []byte, mode fs.FileMode) error {
+	p, err := h.at(path, false)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	_, err = p.Lstat(p.full())
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if err := h.fault("append", path); err != nil {
+		return err
+	}
+	f, err := p.OpenFile(p.full(), os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, mode.Perm())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if fresh {
+		if err := f.Chmod(mode.Perm()); err != nil {
+			return err
+		}
+	}
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if !fresh {
+		return nil
+	}
+	return p.sync(p.dir)
+}
+
+const tempSuffix, tempDigits = ".tmp", 16
+
+func (p *place) temp() string {
+	var b [tempDigits / 2]byte
+	rand.Read(b[:]) // never fails
+	return strings.TrimSuffix(p.full(), p.name) + "." + p.name + "." + hex.EncodeToString(b[:]) + tempSuffix
+}
+
+// removeLeftovers removes temporary files for the same target: a run that crashed left them, for only one run holds the lock.
+func (p *place) removeLeftovers() error {
+	d, err := p.OpenFile(p.dir, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if p.leftover(name) {
+			if err := p.removeIfThere(p.dir + "/" + name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// leftover recognizes the names that temp makes. The middle must be the random digits only: ".a.b.0123456789abcdef.tmp"
+// belongs to a.b, not to a.
+func (p *place) leftover(name string) bool {
+	middle, ok := strings.CutPrefix(name, "."+p.name+".")
+	if !ok {
+		return false
+	}
+	middle, ok = strings.CutSuffix(middle, tempSuffix)
+	return ok && len(middle) == tempDigits && strings.Trim(middle, "0123456789abcdef") == ""
+}
+
+func (p *place) removeIfThere(name string) error {
+	if err := p.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// sync makes the entries of a directory durable.
+func (p *place) sync(dir string) error {
+	d, err := p.OpenFile(dir, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		return nil // some file systems can't, and have nothing to make durable
+	}
+	return err
+}
