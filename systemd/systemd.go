@@ -27,13 +27,15 @@ type Manager interface {
 
 // Unit holds the properties of a unit that matter to kubewright (see org.freedesktop.systemd1(5)).
 type Unit struct {
-	Name             string
-	LoadState        string // loaded, not-found, masked, error
-	ActiveState      string // active, inactive, failed, activating, deactivating
-	SubState         string // running, dead, auto-restart, ...
-	UnitFileState    string // enabled, disabled, static, masked, ""
-	FragmentPath     string
-	DropInPaths      []string
+	Name          string
+	LoadState     string // loaded, not-found, masked, error
+	ActiveState   string // active, inactive, failed, activating, deactivating
+	SubState      string // running, dead, auto-restart, ...
+	UnitFileState string // enabled, disabled, static, masked, ""
+	FragmentPath  string
+	DropInPaths   []string
+	// NeedDaemonReload says that unit files changed since systemd read them. It misses the first drop-in of a unit, because
+	// systemd does not look into a directory that is new: compare DropInPaths too.
 	NeedDaemonReload bool
 	MainPID          uint32
 	// ActiveEnter is when the unit last became active; zero when it never did.
@@ -53,4 +55,6 @@ type JobError struct {
 	// BlockedBy names the units whose jobs ours waits for, if any.
 	BlockedBy []string
 	Journal   []string
+
+	cause error // of the wait: context.DeadlineExceeded, or nil
 }
