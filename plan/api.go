@@ -15,6 +15,9 @@ type API interface {
 	Apply(ctx context.Context, obj runtime.Object, dryRun bool) (runtime.Object, error)
 	// Delete removes the object; that it is gone already is no error.
 	Delete(ctx context.Context, obj runtime.Object) error
+	// Changed compares an object as it is with what applying it would make of it, and returns a unified diff without the
+	// values of Secrets and without what the server itself keeps (resourceVersion, managedFields, status).
+	Changed(live, wanted runtime.Object) (lines string, changed bool)
 	// Up says whether the API server answers; the error says why not.
 	Up(ctx context.Context) error
 }

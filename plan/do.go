@@ -1,0 +1,39 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+)
+
+// Do is the escape hatch for what is neither a file nor an object: a member added to etcd, a node marked.
+// It has no undo: it is a point of no return, unless it changes nothing that outlives the cluster.
+type Do struct {
+	Name string // "mark node cp1 as control plane"
+	// Done says whether there is nothing left to do. It must look, not remember.
+	Done func(ctx context.Context, t *Target) (bool, error)
+	Run  func(ctx context.Context, t *Target) error
+	// NeedsAPI makes the change Unknown while there is no API server to ask.
+	NeedsAPI bool
+}
+
+func (d Do) String() string { return d.Name }
+
+// Diff asks whether it is done.
+func (d Do) Diff(ctx context.Context, t *Target) (Change, error) {
+	if d.NeedsAPI && t.API == nil {
+		return Change{Kind: Unknown, Why: noAPI}, nil
+	}
+	done, err := d.Done(ctx, t)
+	if err != nil || done {
+		return Change{}, err
+	}
+	return Change{Kind: Run, Why: "not done"}, nil
+}
+
+// Apply does it.
+func (d Do) Apply(ctx context.Context, t *Target) error {
+	if d.NeedsAPI && t.API == nil {
+		return fmt.Errorf("cannot %s: there is no API server to ask", d.Name)
+	}
+	return d.Run(ctx, t)
+}

@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/kubewright/kubewright/host"
+)
+
+// File is a regular file with exact bytes, a symbolic link, a directory, or the absence of any of them.
+type File struct {
+	Path     string
+	Mode     fs.FileMode
+	UID, GID int
+	Data     []byte
+	// Secret keeps the content out of every diff.
+	Secret bool
+	// Why explains a difference better than the bytes can ("expires in 12 days").
+	Why string
+	// Link makes it a symbolic link to this target.
+	Link string
+	// Dir makes it a directory. One that is there already is right, whatever its mode: it may belong to the distribution.
+	Dir bool
+	// Absent means that nothing should be at Path.
+	Absent bool
+}
+
+func (f File) String() string {
+	if f.Dir {
+		return "directory " + f.Path
+	}
+	return "file " + f.Path
+}
+
+// Diff compares bytes, mode and owner.
+func (f File) Diff(_ context.Context, t *Target) (Change, error) {
+	info, err := t.Host.Stat(f.Path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return Change{}, fmt.Errorf("cannot look at %s: %w", f.Path, err)
+	}
+	switch {
+	case f.Absent && missing, f.Dir && !missing && info.IsDir():
+		return Change{}, nil
+	case f.Absent:
+		return Change{Kind: Delete, Why: f.Why}, nil
+	case missing:
+		return f.create(), nil
+	case f.Dir || info.IsDir():
+		return Change{}, fmt.Errorf("cannot write %s: something of another kind is there; move it away", f)
+	case f.Link != "":
+		return diffLink(f.Link, info), nil
+	case info.Link != "":
+		return Change{}, fmt.Errorf("cannot write %s: a symbolic link to %s is there; replace it by its target", f, info.Link)
+	}
+	return f.diffContent(t, info)
+}
+
+func (f File) create() Change {
+	c := Change{Kind: Create, Why: f.Why}
+	if c.Why == "" {
+		c.Why = notThere
+	}
+	if !f.Secret && f.Link == "" && !f.Dir {
+		c.Lines = unified("/dev/null", nil, f.Path, f.Data)
+	}
+	return c
+}
+
+func diffLink(want string, info host.Info) Change {
+	if info.Link == want {
+		return Change{}
+	}
+	return Change{Kind: Update, Why: "should be a link to " + want}
+}
+
+func (f File) diffContent(t *Target, info host.Info) (Change, error) {
+	have, err := t.Host.ReadFile(f.Path)
+	if err != nil {
+		return Change{}, fmt.Errorf("cannot read %s: %w", f.Path, err)
+	}
+	var why []string
+	if !bytes.Equal(have, f.Data) {
+		why = append(why, orElse(f.Why, "content differs"))
+	}
+	if info.Mode.Perm() != f.Mode.Perm() {
+		why = append(why, fmt.Sprintf("mode is %04o, should be %04o", info.Mode.Perm(), f.Mode.Perm()))
+	}
+	if t.Host.OwnsFiles() && (info.UID != f.UID || info.GID != f.GID) {
+		why = append(why, fmt.Sprintf("owner is %d:%d, should be %d:%d", info.UID, info.GID, f.UID, f.GID))
+	}
+	if why == nil {
+		return Change{}, nil
+	}
+	c := Change{Kind: Update, Why: strings.Join(why, "; ")}
+	if !f.Secret {
+		c.Lines = unified(f.Path, have, f.Path+" (wanted)", f.Data)
+	}
+	return c, nil
+}
+
+// Apply writes the file atomically and durably; directories above it that are missing are made with mode 0755.
+func (f File) Apply(_ context.Context, t *Target) error {
+	if f.Absent {
+		return t.Host.Remove(f.Path)
+	}
+	if err := t.Host.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
+		return err
+	}
+	switch {
+	case f.Dir:
+		return t.Host.MkdirAll(f.Path, f.Mode)
+	case f.Link != "":
+		return t.Host.Symlink(f.Link, f.Path)
+	}
+	return t.Host.WriteFile(f.Path, host.FileSpec{Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID})
+}
+
+// Before records what is at Path now.
+func (f File) Before(_ context.Context, t *Target) (*Before, error) {
+	b := &FileBefore{Path: f.Path, Dir: f.Dir}
+	info, err := t.Host.Stat(f.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		b.Absent = true
+		return &Before{File: b}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.Mode, b.UID, b.GID, b.Link = info.Mode.Perm(), info.UID, info.GID, info.Link
+	if !info.IsDir() && info.Link == "" {
+		if b.Data, err = t.Host.ReadFile(f.Path); err != nil {
+			return nil, err
+		}
+	}
+	return &Before{File: b}, nil
+}
+
+// unified is a unified diff without the command line that package diff puts above it.
+func unified(oldName string, old []byte, newName string, new []byte) string {
+	_, lines, _ := strings.Cut(string(diff.Diff(oldName, old, newName, new)), "\n")
+	return lines
+}
+
+func orElse(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}

@@ -1,0 +1,70 @@
+package plan_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubewright/kubewright/plan"
+)
+
+// The journal tells what was done and what was there before; old contents lie beside it, and only root reads them.
+func TestJournal(t *testing.T) {
+	tg := newTarget(t)
+	write("/etc/ca.key", "OLDKEY", 0o600)(t, tg)
+	r := newRunner(tg)
+	if _, err := r.Run(context.Background(), parse(t, "phase certs\n secret /etc/ca.key NEWKEY\n file /etc/new x\n")); err != nil {
+		t.Fatal(err)
+	}
+	text, err := tg.Host.ReadFile(filepath.Join(r.Journal.Dir(), "journal.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "KEY") {
+		t.Errorf("the journal's text holds a key:\n%s", text)
+	}
+	var steps []string
+	for line := range bytes.Lines(text) {
+		var rec plan.Record
+		if err := json.Unmarshal(line, &rec); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, rec.Kind+" "+rec.Step+" blob="+rec.Before.File.Blob)
+	}
+	want := []string{"update file /etc/ca.key blob=0001.before", "create file /etc/new blob="}
+	if diff := cmp.Diff(want, steps); diff != "" {
+		t.Error(diff)
+	}
+	blob := filepath.Join(r.Journal.Dir(), "0001.before")
+	if data, err := tg.Host.ReadFile(blob); err != nil || string(data) != "OLDKEY" {
+		t.Errorf("the old content is %q, %v", data, err)
+	}
+	for path, mode := range map[string]fs.FileMode{blob: 0o600, r.Journal.Dir(): 0o700} {
+		if info, err := tg.Host.Stat(path); err != nil || info.Mode.Perm() != mode {
+			t.Errorf("mode of %s is %v, %v; want %v", path, info.Mode.Perm(), err, mode)
+		}
+	}
+}
+
+// A change that can't be recorded is not made.
+func TestNoChangeWithoutRecord(t *testing.T) {
+	tg := newTarget(t)
+	tg.Host.Fault = func(op, path string) error {
+		if strings.HasPrefix(path, plan.RunsDir) {
+			return errCrash
+		}
+		return nil
+	}
+	if _, err := newRunner(tg).Run(context.Background(), parse(t, "phase a\n file /etc/f x\n")); err == nil {
+		t.Fatal("the run went on without a journal")
+	}
+	if tg.Host.Exists("/etc/f") {
+		t.Error("the file was written although the journal was not")
+	}
+}

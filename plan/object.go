@@ -1,0 +1,99 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Object is an API object that should be in the cluster.
+type Object struct {
+	Obj runtime.Object
+	// KeepExisting leaves an object alone that is there already, whatever it says: others own what is in it.
+	KeepExisting bool
+	// Unless, when set and true, means that the object had its time and is not wanted any more, as a bootstrap token
+	// of a cluster that was set up long ago.
+	Unless func(ctx context.Context, api API) (bool, error)
+	// Fill, when set, completes Obj with what only the cluster knows, such as the UID of its owner, before it is applied.
+	Fill func(ctx context.Context, api API) error
+}
+
+func (o Object) String() string {
+	kind := o.Obj.GetObjectKind().GroupVersionKind().Kind
+	m, err := meta.Accessor(o.Obj)
+	if err != nil {
+		return kind
+	}
+	if m.GetNamespace() == "" {
+		return fmt.Sprintf("%s %s", kind, m.GetName())
+	}
+	return fmt.Sprintf("%s %s/%s", kind, m.GetNamespace(), m.GetName())
+}
+
+// Diff asks the API server what server-side apply would change. Without one the change is Unknown.
+func (o Object) Diff(ctx context.Context, t *Target) (Change, error) {
+	if t.API == nil {
+		return Change{Kind: Unknown, Why: noAPI}, nil
+	}
+	if o.Unless != nil {
+		if skip, err := o.Unless(ctx, t.API); err != nil || skip {
+			return Change{}, err
+		}
+	}
+	live, err := t.API.Live(ctx, o.Obj)
+	if err != nil {
+		return Change{}, err
+	}
+	if live == nil {
+		return Change{Kind: Create, Why: notThere}, nil
+	}
+	if o.KeepExisting {
+		return Change{}, nil
+	}
+	if o.Fill != nil && o.Fill(ctx, t.API) != nil {
+		return Change{Kind: Update, Why: "differs"}, nil // what it needs is made by an earlier step
+	}
+	wanted, err := t.API.Apply(ctx, o.Obj, true)
+	if err != nil {
+		return Change{}, err
+	}
+	if lines, changed := t.API.Changed(live, wanted); changed {
+		return Change{Kind: Update, Why: "differs", Lines: lines}, nil
+	}
+	return Change{}, nil
+}
+
+// Apply makes the cluster agree.
+func (o Object) Apply(ctx context.Context, t *Target) error {
+	if t.API == nil {
+		return fmt.Errorf("cannot apply %s: there is no API server to ask", o)
+	}
+	if o.Fill != nil {
+		if err := o.Fill(ctx, t.API); err != nil {
+			return fmt.Errorf("cannot apply %s: %w", o, err)
+		}
+	}
+	_, err := t.API.Apply(ctx, o.Obj, false)
+	return err
+}
+
+// Before records whether the object is there.
+func (o Object) Before(ctx context.Context, t *Target) (*Before, error) {
+	if t.API == nil {
+		return nil, fmt.Errorf("cannot look at %s: there is no API server to ask", o)
+	}
+	live, err := t.API.Live(ctx, o.Obj)
+	if err != nil {
+		return nil, err
+	}
+	m, err := meta.Accessor(o.Obj)
+	if err != nil {
+		return nil, err
+	}
+	apiVersion, kind := o.Obj.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
+	return &Before{Object: &ObjectBefore{
+		APIVersion: apiVersion, Kind: kind, Namespace: m.GetNamespace(), Name: m.GetName(), Absent: live == nil,
+	}}, nil
+}

@@ -1,0 +1,137 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Observer is told what a run does, as it does it. Every func may be nil.
+type Observer struct {
+	// Begin and End frame a section. End's changes count what was applied; err is nil when all went well.
+	Begin func(phase string)
+	End   func(phase string, changes int, took time.Duration, err error)
+	// Step is called after each step, with what was done; Kind Same means nothing.
+	Step func(Item)
+}
+
+// Runner applies plans.
+type Runner struct {
+	Target   *Target
+	Journal  *Journal
+	Observer Observer
+	// API connects to the cluster, when a step needs it and Target.API is nil. It may be nil, and it may return nil.
+	API func(ctx context.Context) (API, error)
+}
+
+// Run makes the machine agree with the plan: it skips what is right already, records what was there before a change,
+// makes the change, and compares again. A step that still differs after it was applied is an error.
+// It returns how many steps changed something; to have waited is no change. After an error the machine is as the steps so far made it, and running the
+// same plan again carries on.
+func (r *Runner) Run(ctx context.Context, p Plan) (changes int, err error) {
+	for _, s := range p.Sections {
+		n, err := r.section(ctx, s)
+		changes += n
+		if err != nil {
+			return changes, err
+		}
+	}
+	return changes, nil
+}
+
+func (r *Runner) section(ctx context.Context, s Section) (changes int, err error) {
+	start := time.Now()
+	if r.Observer.Begin != nil {
+		r.Observer.Begin(s.Phase)
+	}
+	defer func() {
+		if r.Observer.End != nil {
+			r.Observer.End(s.Phase, changes, time.Since(start), err)
+		}
+	}()
+	for _, step := range s.Steps {
+		if err := ctx.Err(); err != nil {
+			return changes, fmt.Errorf("%s: stopped before %s: %w", s.Phase, step, context.Cause(ctx))
+		}
+		c, err := r.step(ctx, s.Phase, step)
+		if err != nil {
+			return changes, fmt.Errorf("%s: %w", s.Phase, err)
+		}
+		if _, waited := step.(Wait); c.Kind != Same && !waited {
+			changes++
+		}
+		if r.Observer.Step != nil {
+			r.Observer.Step(Item{Phase: s.Phase, Step: step, Change: c})
+		}
+	}
+	return changes, nil
+}
+
+// step brings one thing in order and says what it took.
+func (r *Runner) step(ctx context.Context, phase string, step Step) (Change, error) {
+	if err := r.connect(ctx, step); err != nil {
+		return Change{}, err
+	}
+	c, err := step.Diff(ctx, r.Target)
+	if err != nil || c.Kind == Same {
+		return c, err
+	}
+	if err := r.record(ctx, phase, step, c); err != nil {
+		return c, err
+	}
+	if err := step.Apply(ctx, r.Target); err != nil {
+		return c, err
+	}
+	after, err := step.Diff(ctx, r.Target)
+	if err != nil {
+		return c, fmt.Errorf("cannot check %s after it was applied: %w", step, err)
+	}
+	if after.Kind != Same {
+		return c, fmt.Errorf("cannot apply %s: it still differs afterwards: %s", step, strings.TrimSpace(after.Why+" "+after.Lines))
+	}
+	return c, nil
+}
+
+// record writes the journal. What leaves nothing behind (waits, pulled images) is not recorded.
+func (r *Runner) record(ctx context.Context, phase string, step Step, c Change) error {
+	if r.Journal == nil {
+		return nil
+	}
+	rec := Record{Phase: phase, Step: step.String(), Kind: c.Kind.String(), Why: c.Why, Final: Final(step)}
+	if u, ok := step.(Undoable); ok {
+		before, err := u.Before(ctx, r.Target)
+		if err != nil {
+			return fmt.Errorf("cannot record what was there before %s: %w", step, err)
+		}
+		rec.Before = before
+	} else if !rec.Final {
+		return nil
+	}
+	return r.Journal.Write(rec)
+}
+
+// connect opens the cluster's API before the first step that talks to it.
+func (r *Runner) connect(ctx context.Context, step Step) error {
+	if r.Target.API != nil || r.API == nil || !talksToAPI(step) {
+		return nil
+	}
+	api, err := r.API(ctx)
+	if err != nil {
+		return err
+	}
+	r.Target.API = api
+	return nil
+}
+
+func talksToAPI(s Step) bool {
+	switch s := s.(type) {
+	case Object:
+		return true
+	case Do:
+		return s.NeedsAPI
+	case Wait:
+		return s.NeedsAPI
+	}
+	return false
+}

@@ -1,0 +1,116 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/kubewright/kubewright/systemd"
+)
+
+// Unit is a systemd unit that should run, and start at boot.
+type Unit struct {
+	Name    string // "kubelet.service"
+	Enabled bool
+	Running bool
+	// RestartOn lists files that the process reads when it starts: if one is newer than the process, it is restarted.
+	RestartOn []string
+	// DropIns lists drop-in files that systemd must have read.
+	DropIns []string
+}
+
+func (u Unit) String() string { return "unit " + u.Name }
+
+// Diff looks at the unit's properties. Without systemd the change is Unknown.
+func (u Unit) Diff(ctx context.Context, t *Target) (Change, error) {
+	if t.Systemd == nil {
+		return Change{Kind: Unknown, Why: "systemd is not asked"}, nil
+	}
+	now, err := t.Systemd.Unit(ctx, u.Name)
+	if err != nil {
+		return Change{}, err
+	}
+	if now.LoadState == "masked" || now.UnitFileState == "masked" {
+		return Change{}, fmt.Errorf("cannot start %s: it is masked; run: systemctl unmask %s", u.Name, u.Name)
+	}
+	if u.Enabled && !enabled(now) {
+		return Change{Kind: Update, Why: "not enabled"}, nil
+	}
+	if why := u.restartReason(t, now); why != "" {
+		return Change{Kind: Update, Why: why}, nil
+	}
+	return Change{}, nil
+}
+
+// restartReason says why the running process is not the one wanted; empty when it is.
+func (u Unit) restartReason(t *Target, now systemd.Unit) string {
+	active := now.ActiveState == "active"
+	switch {
+	case u.Running && !active:
+		return "not running"
+	case !u.Running && active:
+		return "running"
+	case !u.Running:
+		return ""
+	case now.NeedDaemonReload:
+		return "its unit files changed"
+	}
+	for _, path := range slices.Concat(u.RestartOn, u.DropIns) {
+		if t.pending[path] {
+			return path + " changes"
+		}
+	}
+	for _, path := range u.DropIns {
+		if !slices.Contains(now.DropInPaths, path) {
+			return "systemd has not read " + path
+		}
+	}
+	for _, path := range u.RestartOn {
+		if info, err := t.Host.Stat(path); err == nil && info.ModTime.After(now.ActiveEnter) {
+			return path + " is newer than the process"
+		}
+	}
+	return ""
+}
+
+// Apply reads the unit files again, enables the unit and starts, restarts or stops it, waiting for the job's result.
+func (u Unit) Apply(ctx context.Context, t *Target) error {
+	if t.Systemd == nil {
+		return fmt.Errorf("cannot start %s: systemd can't be reached", u.Name)
+	}
+	if err := t.Systemd.Reload(ctx); err != nil {
+		return err
+	}
+	now, err := t.Systemd.Unit(ctx, u.Name)
+	if err != nil {
+		return err
+	}
+	if u.Enabled && !enabled(now) {
+		if err := t.Systemd.Enable(ctx, u.Name); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !u.Running && now.ActiveState == "active":
+		return t.Systemd.Stop(ctx, u.Name)
+	case u.Running:
+		return t.Systemd.Restart(ctx, u.Name)
+	}
+	return nil
+}
+
+// Before records whether the unit was enabled and running.
+func (u Unit) Before(ctx context.Context, t *Target) (*Before, error) {
+	if t.Systemd == nil {
+		return nil, fmt.Errorf("cannot look at %s: systemd can't be reached", u.Name)
+	}
+	now, err := t.Systemd.Unit(ctx, u.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &Before{Unit: &UnitBefore{Name: u.Name, Enabled: enabled(now), Running: now.ActiveState == "active"}}, nil
+}
+
+func enabled(u systemd.Unit) bool {
+	return u.UnitFileState == "enabled" || u.UnitFileState == "enabled-runtime" || u.UnitFileState == "static"
+}
