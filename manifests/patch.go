@@ -1,0 +1,64 @@
+package manifests
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// The types of patches.
+const (
+	strategicPatch = "strategic"
+	mergePatch     = "merge" // RFC 7386
+	jsonPatch      = "json"  // RFC 6902
+)
+
+// documents splits a file into patches like one.
+func documents(one patch, data []byte) ([]patch, error) {
+	if one.kind == "" {
+		return nil, errors.New("unknown patch type after the plus in its name: want strategic, merge or json")
+	}
+	var list []patch
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	for number := 1; ; number++ {
+		text, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("document %d: %w", number, err)
+		}
+		if len(bytes.TrimSpace(text)) == 0 {
+			continue
+		}
+		if one.doc, err = yaml.YAMLToJSONStrict(text); err != nil {
+			return nil, fmt.Errorf("document %d: %w", number, err)
+		}
+		if string(one.doc) != "null" { // only comments
+			list = append(list, one)
+		}
+	}
+}
+
+// apply patches a JSON document. like is a value of the type that it has, for strategic merge patches.
+func (p patch) apply(data []byte, like any) ([]byte, error) {
+	switch p.kind {
+	case jsonPatch:
+		operations, err := jsonpatch.DecodePatch(p.doc)
+		if err != nil {
+			return nil, fmt.Errorf("a patch of type json is a list of operations (RFC 6902): %w", err)
+		}
+		return operations.Apply(data)
+	case mergePatch:
+		return jsonpatch.MergePatch(data, p.doc)
+	default:
+		return strategicpatch.StrategicMergePatch(data, p.doc, like)
+	}
+}
