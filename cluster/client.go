@@ -1,0 +1,125 @@
+// Package cluster talks to the Kubernetes API: it applies objects, reads what earlier runs left in the cluster, marks nodes,
+// probes the components of the control plane and says why one of them does not come up. It uses client-go's dynamic client
+// with a fixed table of kinds: no discovery round trips, no typed clientset.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// FieldManager is the name under which kubewright owns fields of the objects that it applies.
+const FieldManager = "kubewright"
+
+// Options change how a Client reaches the API server.
+type Options struct {
+	// Server replaces the kubeconfig's server, as "https://10.0.0.5:6443": init talks to its own API server even when
+	// the kubeconfig names a load balancer that does not know it yet. Default: the kubeconfig's.
+	Server string
+	// Timeout bounds one request. Default 30 seconds: an emulated machine needs several for a TLS handshake.
+	Timeout time.Duration
+}
+
+// upTimeout bounds one question whether the API server is up.
+const upTimeout = 5 * time.Second
+
+// Client is a connection to one cluster with one identity. It is safe for concurrent use.
+type Client struct {
+	server  string
+	http    *http.Client
+	dynamic dynamic.Interface
+}
+
+// New makes a client from the bytes of a kubeconfig. It sends nothing. The kubeconfig must hold its credentials or name files
+// with absolute paths.
+func New(kubeconfig []byte, o Options) (*Client, error) {
+	loaded, err := clientcmd.Load(kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the kubeconfig: %w", err)
+	}
+	overrides := &clientcmd.ConfigOverrides{}
+	overrides.ClusterInfo.Server = o.Server
+	c, err := clientcmd.NewDefaultClientConfig(*loaded, overrides).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the kubeconfig: %w", err)
+	}
+	c.Timeout = o.Timeout
+	if c.Timeout <= 0 {
+		c.Timeout = 30 * time.Second
+	}
+	c.QPS = -1 // we send some dozens of requests once; a client-side limit would only slow them down
+	c.UserAgent = FieldManager
+	c.WarningHandler = rest.NoWarnings{}
+	transport, err := rest.HTTPClientFor(c)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the kubeconfig: %w", err)
+	}
+	d, err := dynamic.NewForConfigAndClient(c, transport)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the kubeconfig: %w", err)
+	}
+	return &Client{server: strings.TrimSuffix(c.Host, "/"), http: transport, dynamic: d}, nil
+}
+
+// Server returns the URL of the API server that the client talks to.
+func (c *Client) Server() string { return c.server }
+
+// Up asks /readyz once, for at most five seconds. The error says why the API server is not ready: nobody answers, or
+// which of its own checks fail.
+func (c *Client) Up(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, upTimeout)
+	defer cancel()
+	if err := get(ctx, c.http, c.server+"/readyz?verbose=true"); err != nil {
+		return fmt.Errorf("the API server is not ready: %w", err)
+	}
+	return nil
+}
+
+// get asks for url and returns nil when the answer is 200. The error carries the checks that failed or the body's start.
+func get(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("cannot ask %s: %w", url, err)
+	}
+	answer, err := client.Do(req)
+	if err != nil {
+		return err // a *url.Error names the URL
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 16<<10))
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("%s answers %d: %s", url, answer.StatusCode, failing(string(body))), err)
+}
+
+// failing picks the failed checks out of a verbose health answer, or else shortens the body to one line.
+func failing(body string) string {
+	var failed []string
+	for line := range strings.Lines(body) {
+		if check, ok := strings.CutPrefix(line, "[-]"); ok {
+			check, _, _ = strings.Cut(check, " ")
+			failed = append(failed, check)
+		}
+	}
+	if len(failed) > 0 {
+		return "failing checks: " + strings.Join(failed, ", ")
+	}
+	line := strings.Join(strings.Fields(body), " ")
+	if len(line) > 200 {
+		line = line[:200] + "..."
+	}
+	if line == "" {
+		return "no body"
+	}
+	return line
+}

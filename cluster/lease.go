@@ -1,0 +1,211 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/utils/ptr"
+)
+
+// LockOptions change how a Lock is held and waited for.
+type LockOptions struct {
+	// TTL is how long after its last renewal a lock still counts, in whole seconds. Default 15 seconds.
+	TTL time.Duration
+	// Progress, when set, is told who holds the lock while it is waited for, and when the lock is lost while it is held.
+	Progress func(string)
+}
+
+// Lock takes the Lease kube-system/kubewright-<name>, so that only one run at a time does what the name says. holder names this
+// run for the others. It waits while somebody else renews the lease, until ctx ends, and takes it over when the holder was
+// silent for as long as it promised to renew; only the own clock counts for that. It gives up when the API server does not
+// answer for a minute.
+//
+// The lease is renewed in the background until unlock, which deletes it and may be called twice. The end of ctx does not
+// unlock. A lock that somebody else took, because the API server could not be reached for longer than its TTL, is not taken again.
+func (c *Client) Lock(ctx context.Context, name, holder string, o LockOptions) (unlock func(), err error) {
+	o.TTL = max(o.TTL.Truncate(time.Second), 0)
+	if o.TTL == 0 {
+		o.TTL = 15 * time.Second
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	l := &lease{
+		LockOptions: o, name: "kubewright-" + name, holder: fmt.Sprintf("%s (%08x)", holder, rand.Uint32()),
+		api: c.dynamic.Resource(coordinationv1.SchemeGroupVersion.WithResource("leases")).Namespace(metav1.NamespaceSystem),
+	}
+	if err := l.wait(ctx); err != nil {
+		return nil, fmt.Errorf("cannot take the lock %s in the cluster: %w", l.name, err)
+	}
+	return l.keep(ctx), nil
+}
+
+type lease struct {
+	LockOptions
+	api          dynamic.ResourceInterface
+	name, holder string
+	acquired     metav1.MicroTime
+	// seen is the last state that was seen of somebody else's lease, and since when.
+	seen  string
+	since time.Time
+}
+
+// heldBy is the error that somebody else has the lease; empty means that another run was faster, whose name is not known yet.
+type heldBy string
+
+func (h heldBy) Error() string {
+	if h == "" {
+		return "another run was faster"
+	}
+	return "it is held by " + string(h)
+}
+
+// wait takes the lease as soon as it is free.
+func (l *lease) wait(ctx context.Context) error {
+	told, lastAnswer := heldBy(""), time.Now()
+	var last error
+	for {
+		err := l.try(ctx)
+		if last == nil || ctx.Err() == nil {
+			last = err // once ctx has ended, it says only that
+		}
+		var other heldBy
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: %w", context.Cause(ctx), last)
+		case errors.As(err, &other):
+			if lastAnswer = time.Now(); other != told && other != "" {
+				told = other
+				l.Progress("waiting for " + string(other))
+			}
+		case !temporary(err) || time.Since(lastAnswer) > retryFor:
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), last)
+		case <-time.After(l.TTL/30 + rand.N(l.TTL/15)): // many may wait: their pauses differ
+		}
+	}
+}
+
+// try takes or renews the lease if it is free or ours. The version that was read goes with each write, so that of two who try at
+// the same time only one gets it.
+func (l *lease) try(ctx context.Context) error {
+	live, err := l.api.Get(ctx, l.name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		l.acquired = metav1.NowMicro()
+		return l.write(l.api.Create(ctx, l.object("", 0), metav1.CreateOptions{FieldManager: FieldManager}))
+	}
+	if err != nil {
+		return err
+	}
+	have := &coordinationv1.Lease{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, have); err != nil {
+		return err
+	}
+	transitions := ptr.Deref(have.Spec.LeaseTransitions, 0)
+	if other := ptr.Deref(have.Spec.HolderIdentity, ""); other != l.holder {
+		if other != "" && !l.silent(have) {
+			return heldBy(other)
+		}
+		l.acquired, transitions = metav1.NowMicro(), transitions+1
+	}
+	return l.write(l.api.Update(ctx, l.object(live.GetResourceVersion(), transitions), metav1.UpdateOptions{FieldManager: FieldManager}))
+}
+
+// silent says that the holder has not renewed for as long as it promised to.
+func (l *lease) silent(have *coordinationv1.Lease) bool {
+	if have.ResourceVersion != l.seen {
+		l.seen, l.since = have.ResourceVersion, time.Now()
+	}
+	promised := max(l.TTL, time.Duration(ptr.Deref(have.Spec.LeaseDurationSeconds, 0))*time.Second)
+	return time.Since(l.since) > promised
+}
+
+// write: to lose a race against another run is to wait for it.
+func (l *lease) write(_ *unstructured.Unstructured, err error) error {
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && !missingSystemNamespace(err) {
+		return heldBy("")
+	}
+	return err
+}
+
+func (l *lease) object(version string, transitions int32) *unstructured.Unstructured {
+	now := metav1.NowMicro()
+	metadata := map[string]any{"name": l.name, "namespace": metav1.NamespaceSystem}
+	if version != "" {
+		metadata["resourceVersion"] = version
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": coordinationv1.SchemeGroupVersion.String(), "kind": "Lease", "metadata": metadata,
+		"spec": map[string]any{
+			"holderIdentity": l.holder, "leaseDurationSeconds": int64(l.TTL / time.Second), "leaseTransitions": int64(transitions),
+			"acquireTime": l.acquired.UTC().Format(metav1.RFC3339Micro), "renewTime": now.UTC().Format(metav1.RFC3339Micro),
+		},
+	}}
+}
+
+// keep renews the lease until unlock.
+func (l *lease) keep(ctx context.Context) (unlock func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.renew(ctx)
+	}()
+	return sync.OnceFunc(func() {
+		cancel()
+		<-done
+		l.release()
+	})
+}
+
+func (l *lease) renew(ctx context.Context) {
+	tick := time.NewTicker(l.TTL / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		one, cancel := context.WithTimeout(ctx, l.TTL/4)
+		err := l.try(one) // one that fails is no harm: others come before the lease ends
+		cancel()
+		var other heldBy
+		if errors.As(err, &other) && other != "" {
+			l.Progress(fmt.Sprintf("the lock %s was lost: %v", l.name, other))
+			return
+		}
+	}
+}
+
+// release gives the lease back if it is still ours. That it can't is no harm: it ends by itself.
+func (l *lease) release() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = retry(ctx, func(ctx context.Context) error { // a renewal that was on its way is a conflict
+		live, err := l.api.Get(ctx, l.name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if h, _, _ := unstructured.NestedString(live.Object, "spec", "holderIdentity"); h != l.holder {
+			return nil
+		}
+		version := live.GetResourceVersion()
+		return l.api.Delete(ctx, l.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}})
+	})
+}

@@ -1,0 +1,93 @@
+package cluster
+
+import (
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
+
+	"github.com/kubewright/kubewright/config"
+)
+
+func TestProbeURLs(t *testing.T) {
+	none := int32(0)
+	for name, test := range map[string]struct {
+		change func(*config.Config)
+		want   []string
+	}{
+		"defaults": {func(*config.Config) {}, []string{
+			"https://10.0.0.5:6443/livez", "https://127.0.0.1:10257/healthz", "https://127.0.0.1:10259/livez",
+			"http://127.0.0.1:10248/healthz"}},
+		"IPv6": {func(c *config.Config) {
+			c.Init.LocalAPIEndpoint = config.APIEndpoint{AdvertiseAddress: "fd00::5", BindPort: 7443}
+			c.Cluster.Scheduler.ExtraArgs = []config.Arg{{Name: "bind-address", Value: "::"}}
+		}, []string{
+			"https://[fd00::5]:7443/livez", "https://127.0.0.1:10257/healthz", "https://[::1]:10259/livez",
+			"http://127.0.0.1:10248/healthz"}},
+		"arguments": {func(c *config.Config) {
+			c.Cluster.APIServer.ExtraArgs = []config.Arg{{Name: "bind-address", Value: "0.0.0.0"}, {Name: "secure-port", Value: "1"}}
+			c.Cluster.ControllerManager.ExtraArgs = []config.Arg{{Name: "secure-port", Value: "2"}, {Name: "secure-port", Value: "3"}}
+			c.Cluster.Scheduler.ExtraArgs = []config.Arg{{Name: "bind-address", Value: "10.0.0.7"}}
+			c.Kubelet = &kubeletv1beta1.KubeletConfiguration{HealthzPort: &none}
+		}, []string{
+			"https://10.0.0.5:1/livez", "https://127.0.0.1:3/healthz", "https://10.0.0.7:10259/livez", ""}},
+	} {
+		c := &config.Config{}
+		c.Init.LocalAPIEndpoint.AdvertiseAddress = "10.0.0.5"
+		test.change(c)
+		var got []string
+		for _, p := range append(Probes(c, nil), KubeletProbe(c)) {
+			got = append(got, p.URL)
+		}
+		if d := cmp.Diff(test.want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+func TestProbeCheck(t *testing.T) {
+	code := 200
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte("[-]etcd failed"))
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
+	s.StartTLS()
+	defer s.Close()
+	ctx := t.Context()
+	good := Probe{Name: "kube-apiserver", URL: s.URL + "/livez", CA: caOf(s)}
+	if err := good.Check(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := (Probe{URL: s.URL}).Check(ctx); err != nil {
+		t.Errorf("without a CA: %v", err)
+	}
+	if err := (Probe{}).Check(ctx); err != nil {
+		t.Errorf("without a URL: %v", err)
+	}
+	wrong := good
+	wrong.ServerName = "10.9.9.9"
+	if err := wrong.Check(ctx); err == nil || !strings.Contains(err.Error(), "10.9.9.9") {
+		t.Errorf("a certificate for another name passes: %v", err)
+	}
+	wrong = good
+	wrong.CA = []byte("no certificate")
+	if err := wrong.Check(ctx); err == nil {
+		t.Error("a CA without certificates verifies")
+	}
+	code = 500
+	if err := good.Check(ctx); err == nil || !strings.HasPrefix(err.Error(), "kube-apiserver is not healthy: ") ||
+		!strings.HasSuffix(err.Error(), "answers 500: failing checks: etcd") {
+		t.Error(err)
+	}
+	host, port, _ := net.SplitHostPort(freeAddress(t))
+	if err := (Probe{Name: "x", URL: healthURL(host, port, "livez")}).Check(ctx); err == nil {
+		t.Error("nobody listens, yet the check passes")
+	}
+}
