@@ -1,0 +1,64 @@
+package preflight
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubewright/kubewright/config"
+)
+
+const joinCA = "-----BEGIN CERTIFICATE-----\nours\n-----END CERTIFICATE-----\n"
+
+func joinFindings(t *testing.T, controlPlane bool, prepare func(*lab)) []string {
+	t.Helper()
+	l := newLab(t, "")
+	prepare(l)
+	j := Joining{ControlPlane: controlPlane, Endpoint: "10.9.0.1:6443", CA: []byte(joinCA), CACertPath: "/etc/kubernetes/pki/ca.crt"}
+	report := Run(t.Context(), Join(l.c, l.m, l.resume, j), nil)
+	var found []string
+	for _, f := range report.Errors {
+		found = append(found, f.Check)
+	}
+	return found
+}
+
+func kubeconfigOf(ca string) string {
+	data, err := yaml.Marshal(clientcmdapi.Config{Clusters: []clientcmdapi.NamedCluster{{
+		Name: "default", Cluster: clientcmdapi.Cluster{Server: "https://10.9.0.1:6443", CertificateAuthorityData: []byte(ca)},
+	}}})
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}
+
+func TestJoinFiles(t *testing.T) {
+	other := strings.Replace(joinCA, "ours", "theirs", 1)
+	for name, tc := range map[string]struct {
+		controlPlane bool
+		prepare      func(*lab)
+		want         []string
+	}{
+		"blank":               {false, func(*lab) {}, nil},
+		"blank control plane": {true, func(*lab) {}, nil},
+		"joined before": {false, func(l *lab) {
+			l.write(config.KubeletKubeconfig, kubeconfigOf(joinCA))
+			l.write("/etc/kubernetes/pki/ca.crt", joinCA)
+		}, nil},
+		"interrupted": {false, func(l *lab) {
+			l.write(config.BootstrapKubeletKubeconfig, kubeconfigOf(joinCA))
+		}, nil},
+		"another cluster":       {false, func(l *lab) { l.write(config.KubeletKubeconfig, kubeconfigOf(other)) }, []string{"FileAvailable--etc-kubernetes-kubelet.conf"}},
+		"damaged":               {false, func(l *lab) { l.write(config.KubeletKubeconfig, "{") }, []string{"FileAvailable--etc-kubernetes-kubelet.conf"}},
+		"another CA":            {false, func(l *lab) { l.write("/etc/kubernetes/pki/ca.crt", other) }, []string{"FileAvailable--etc-kubernetes-pki-ca.crt"}},
+		"CA of a control plane": {true, func(l *lab) { l.write("/etc/kubernetes/pki/ca.crt", other) }, nil},
+	} {
+		if got := joinFindings(t, tc.controlPlane, tc.prepare); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: found %v, want %v", name, got, tc.want)
+		}
+	}
+}
