@@ -1,0 +1,60 @@
+package phases
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/pki"
+	"github.com/kubewright/kubewright/plan"
+)
+
+// certs makes the PKI: one part for each row of the certificate table.
+func certs() Phase {
+	ph := Phase{Name: "certs", About: "Generate the certificates and keys", Steps: certDirs}
+	for _, row := range pki.Certificates() {
+		ph.Sub = append(ph.Sub, Phase{
+			Name: row.Name, About: row.About,
+			Flags: certFlags(row.Name),
+			Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) { return pkiSteps(f, row.Name) },
+		})
+	}
+	return ph
+}
+
+func certFlags(name string) []string {
+	flags := []string{"cert-dir", "config", "dry-run", "kubernetes-version"}
+	if name == "apiserver" {
+		flags = append(flags, "apiserver-advertise-address", "apiserver-cert-extra-sans", "control-plane-endpoint",
+			"service-cidr", "service-dns-domain")
+	}
+	return flags
+}
+
+func certDirs(_ context.Context, f *Facts) ([]plan.Step, error) {
+	return []plan.Step{
+		plan.File{Path: "/etc/kubernetes", Dir: true, Mode: 0o755},
+		plan.File{Path: f.Config.Cluster.CertificatesDir, Dir: true, Mode: 0o755},
+	}, nil
+}
+
+// pkiSteps are the files of one row, each below its directory.
+func pkiSteps(f *Facts, row string) ([]plan.Step, error) {
+	files, err := f.PKI.Files(row)
+	if err != nil {
+		return nil, err
+	}
+	var steps []plan.Step
+	for _, file := range files {
+		dir := filepath.Dir(file.Path)
+		if dir == config.KubeletPKIDir {
+			steps = append(steps, plan.File{Path: config.KubeletDir, Dir: true, Mode: 0o700})
+		}
+		steps = append(steps, plan.File{Path: dir, Dir: true, Mode: 0o755}, fileStep(file))
+	}
+	return steps, nil
+}
+
+func fileStep(f pki.File) plan.File {
+	return plan.File{Path: f.Path, Mode: f.Mode, Data: f.Data, Secret: f.Secret, Link: f.Link, Why: f.Why}
+}

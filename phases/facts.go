@@ -1,0 +1,112 @@
+package phases
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/etcd"
+	"github.com/kubewright/kubewright/host"
+	"github.com/kubewright/kubewright/manifests"
+	"github.com/kubewright/kubewright/pki"
+	"github.com/kubewright/kubewright/preflight"
+)
+
+// Facts is all that phases know: what is wanted and what is there. It is gathered once, before the first phase is asked.
+type Facts struct {
+	// Config is what is wanted.
+	Config *config.Config
+	// Host is this machine's files.
+	Host *host.Host
+	// Runtime is nil when the container runtime can't be reached or is not to be asked.
+	Runtime host.Runtime
+	// PKI holds keys, certificates and kubeconfigs as they are or will be.
+	PKI *pki.Set
+	// Node is what the static pods need to know beside the configuration.
+	Node manifests.Node
+	// Patches are the user's patches.
+	Patches manifests.Patched
+	// Hostname is the machine's own name, in lower case.
+	Hostname string
+	// KubeletPath is where the kubelet's binary is.
+	KubeletPath string
+	// KubeletUnit says that there is a kubelet.service which is not ours.
+	KubeletUnit bool
+	// Now and Rand are the clock and the source of keys.
+	Now  time.Time
+	Rand io.Reader
+
+	// Preflight has the checks' machine; nil skips them.
+	Preflight *preflight.Machine
+	// Resume says what of the checks' findings is our own work.
+	Resume preflight.Resume
+	// PreflightReport is set by the preflight phase.
+	PreflightReport *preflight.Report
+	// Lenient reports preflight errors without stopping: a dry run shows the plan nevertheless.
+	Lenient bool
+
+	// Skip names phases that are left out.
+	Skip []string
+	// UploadCerts asks for the kubeadm-certs Secret, encrypted with CertificateKey.
+	UploadCerts bool
+	// CertificateKey is the key of the kubeadm-certs Secret.
+	CertificateKey []byte
+	// CertificateKeyGiven says that the user chose the key.
+	CertificateKeyGiven bool
+	// KeepCerts keeps a kubeadm-certs Secret that is there, when the user chose no key: init again uploads nothing.
+	KeepCerts bool
+	// TokenGenerated says that the bootstrap token was made up by this run.
+	TokenGenerated bool
+
+	// Joining is set when this machine joins a cluster that is there.
+	Joining *Joining
+
+	// Client connects with one of the kubeconfigs, to this machine's API server.
+	Client func(kubeconfigPath string) (*cluster.Client, error)
+	// AdminKubeconfig is the path of the credentials that are used.
+	AdminKubeconfig string
+	// KubeconfigDir is where kubeconfigs are written.
+	KubeconfigDir string
+}
+
+// Joining is what is known about the cluster that this machine joins.
+type Joining struct {
+	// ControlPlane says that the node is to be a control plane.
+	ControlPlane bool
+	// Endpoint is where the cluster is joined, "host:port".
+	Endpoint string
+	// CA is the cluster's CA certificate in PEM, and CACertPath where a worker keeps it.
+	CA         []byte
+	CACertPath string
+	// BootstrapKubeconfig are the credentials with which the kubelet asks for its certificate.
+	BootstrapKubeconfig []byte
+	// Shared are the files that all control-plane nodes share, by path, as they were downloaded.
+	Shared map[string][]byte
+	// Etcd connects to the members of etcd that are there.
+	Etcd func(ctx context.Context) (*etcd.Client, error)
+}
+
+// joinsEtcd says that this machine runs a member of an etcd that is there.
+func (f *Facts) joinsEtcd() bool {
+	return f.Joining != nil && f.Joining.ControlPlane && !f.Config.ExternalEtcd()
+}
+
+// Skips says whether a phase, "addon" or "addon/coredns", is left out.
+func (f *Facts) Skips(name string) bool {
+	return slices.ContainsFunc(f.Skip, func(s string) bool {
+		return strings.EqualFold(strings.TrimSpace(s), name)
+	})
+}
+
+// superAdminPath is the kubeconfig that RBAC does not bind.
+func (f *Facts) superAdminPath() string { return filepath.Join(f.KubeconfigDir, "super-admin.conf") }
+
+// admin connects as the cluster's administrator.
+func (f *Facts) admin(context.Context) (*cluster.Client, error) {
+	return f.Client(f.AdminKubeconfig)
+}

@@ -1,0 +1,118 @@
+package phases
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/manifests"
+	"github.com/kubewright/kubewright/plan"
+)
+
+// kubeletStartJoin writes the kubelet's credentials and settings and (re)starts its unit.
+func kubeletStartJoin() Phase {
+	return Phase{
+		Name: "kubelet-start", About: "Write the kubelet's credentials and settings and (re)start its unit", Flags: joinFlags(),
+		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
+			steps := []plan.Step{
+				plan.File{Path: config.ManifestsDir, Dir: true, Mode: 0o700},
+				plan.File{Path: config.KubeletDir, Dir: true, Mode: 0o700},
+			}
+			credentials, err := kubeletCredentials(f)
+			if err != nil {
+				return nil, err
+			}
+			steps = append(steps, credentials...)
+			render := manifests.KubeletFlags
+			if !f.Joining.ControlPlane {
+				render = manifests.WorkerKubeletFlags
+			}
+			files, err := kubeletFiles(f, render)
+			if err != nil {
+				return nil, err
+			}
+			for _, file := range files {
+				steps = append(steps, file)
+			}
+			return append(steps, kubeletUnit(files, config.BootstrapKubeletKubeconfig)), nil
+		},
+	}
+}
+
+// kubeletCredentials: where the key of the CA is, this node's certificate is made like all others. Elsewhere the kubelet asks
+// the cluster for it, with the credentials of the join; once it has got it they are not written again.
+func kubeletCredentials(f *Facts) ([]plan.Step, error) {
+	j := f.Joining
+	if j.ControlPlane && !f.PKI.ExternalCA() {
+		return pkiSteps(f, "kubelet")
+	}
+	var steps []plan.Step
+	if !j.ControlPlane && !f.Host.Exists(j.CACertPath) {
+		steps = append(steps,
+			plan.File{Path: filepath.Dir(j.CACertPath), Dir: true, Mode: 0o755},
+			plan.File{Path: j.CACertPath, Mode: 0o644, Data: j.CA})
+	}
+	if !f.Host.Exists(config.KubeletKubeconfig) {
+		steps = append(steps, plan.File{
+			Path: config.BootstrapKubeletKubeconfig, Mode: 0o600, Data: j.BootstrapKubeconfig, Secret: true,
+		})
+	}
+	return steps, nil
+}
+
+// kubeletWaitBootstrap waits for the kubelet, its certificate and its Node.
+func kubeletWaitBootstrap() Phase {
+	return Phase{
+		Name: "kubelet-wait-bootstrap", About: "Wait until the kubelet has its certificate and has registered the node", Flags: joinFlags(),
+		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
+			steps := []plan.Step{waitKubelet(f.Config), plan.Wait{
+				For:   "the kubelet has its certificate",
+				Stall: stall(f.Config, func(t *config.Timeouts) timeout { return t.TLSBootstrap }),
+				Probe: func(_ context.Context, t *plan.Target) error {
+					if !t.Host.Exists(config.KubeletKubeconfig) {
+						return fmt.Errorf("%s is not there yet: the kubelet has asked the cluster to sign its certificate", config.KubeletKubeconfig)
+					}
+					return nil
+				},
+				Watch: watchKubelet,
+			}}
+			if f.Host.Exists(config.BootstrapKubeletKubeconfig) || !f.Host.Exists(config.KubeletKubeconfig) {
+				steps = append(steps, plan.File{Path: config.BootstrapKubeletKubeconfig, Absent: true})
+			}
+			if !f.Joining.ControlPlane { // the others wait for it when they mark the node
+				steps = append(steps, registered(f, f.Config.Init.NodeRegistration.Name))
+			}
+			return steps, nil
+		},
+	}
+}
+
+func waitKubelet(c *config.Config) plan.Wait {
+	kubelet := cluster.KubeletProbe(c)
+	return plan.Wait{
+		For:   kubelet.Name + " answers " + kubelet.URL,
+		Stall: stall(c, func(t *config.Timeouts) timeout { return t.KubeletHealthCheck }),
+		Probe: func(ctx context.Context, _ *plan.Target) error { return kubelet.Check(ctx) },
+		Watch: watchKubelet,
+	}
+}
+
+// controlPlaneJoin marks the node.
+func controlPlaneJoin() Phase {
+	mark := markControlPlane()
+	mark.Flags, mark.Steps = joinFlags(), forControlPlanes(mark.Steps)
+	return Phase{Name: "control-plane-join", About: "Make the node a control plane for all to see", Sub: []Phase{mark}}
+}
+
+// waitControlPlaneJoin waits for the components of this node.
+func waitControlPlaneJoin() Phase {
+	wait := waitControlPlane()
+	wait.Flags, wait.Steps = joinFlags(), forControlPlanes(wait.Steps)
+	return wait
+}
+
+// nodeTimeout is how long a Node may take to appear after its kubelet works.
+const nodeTimeout = 2 * time.Minute

@@ -1,0 +1,58 @@
+package phases
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/plan"
+)
+
+// settled is how long after a manifest changed the kubelet has certainly seen it: it lists the directory every 20 seconds.
+const settled = time.Minute
+
+// waitControlPlane waits for the kubelet and then for each component, as long as something moves.
+func waitControlPlane() Phase {
+	return Phase{
+		Name: "wait-control-plane", About: "Wait for the control plane to start",
+		Flags: []string{"config", "dry-run"},
+		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
+			steps := []plan.Step{waitKubelet(f.Config)}
+			ca := f.PKI.Data(f.Config.Cluster.CertificatesDir + "/ca.crt")
+			for _, p := range cluster.Probes(f.Config, ca) {
+				steps = append(steps, plan.Wait{
+					For:   p.Name + " answers " + p.URL,
+					Stall: stall(f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
+					Probe: func(ctx context.Context, t *plan.Target) error {
+						if err := p.Check(ctx); err != nil {
+							return err
+						}
+						return startedAfterManifest(ctx, t, p.Name)
+					},
+					Watch: func(ctx context.Context, t *plan.Target) plan.Watched { return watchPod(ctx, t, f.Config, p.Name) },
+				})
+			}
+			return steps, nil
+		},
+	}
+}
+
+// startedAfterManifest guards against the old process that still answers just after its manifest changed.
+func startedAfterManifest(ctx context.Context, t *plan.Target, component string) error {
+	info, err := t.Host.Stat(manifestPath(component))
+	if err != nil || t.Runtime == nil || t.Host.Time().Sub(info.ModTime) > settled {
+		return nil
+	}
+	containers, err := t.Runtime.Containers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range containers {
+		if c.Name == component && c.Running && c.StartedAt >= info.ModTime.UnixNano() {
+			return nil
+		}
+	}
+	return fmt.Errorf("the %s of before its manifest changed still runs", component)
+}
