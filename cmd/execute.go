@@ -1,0 +1,89 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kubewright/kubewright/host"
+	"github.com/kubewright/kubewright/phases"
+	"github.com/kubewright/kubewright/plan"
+)
+
+// begin makes sure that this run may change the machine and that no other one does.
+func (f *runFlags) begin(ctx context.Context, env *Env, h *host.Host, list phases.Command) (unlock func(), err error) {
+	if f.dryRun || f.elsewhere() {
+		return func() {}, nil
+	}
+	if !env.Machine.Root() {
+		return nil, fmt.Errorf("cannot run %s: it changes the machine, which takes root; --dry-run and --root DIR do not", list.Name)
+	}
+	return h.Lock(ctx, "kubewright "+list.Name)
+}
+
+// plan asks the phases what should be. Nothing is changed.
+func (f *runFlags) plan(ctx context.Context, s *session, list phases.Command, out *reporter) (plan.Plan, error) {
+	s.facts.Lenient = f.dryRun
+	p, err := list.Plan(ctx, s.facts)
+	if report := s.facts.PreflightReport; report != nil {
+		out.preflight(report, f.dryRun)
+	}
+	if err != nil {
+		return p, err
+	}
+	out.warn(s.facts.PKI.Warnings())
+	for _, name := range s.facts.Patches.Ignored() {
+		out.warn([]string{fmt.Sprintf("the patch %s is left out: its name begins with no target that is patched", name)})
+	}
+	if f.elsewhere() {
+		p = p.Files()
+	}
+	return p, nil
+}
+
+// execute prints the plan, or makes the machine agree with it and calls closing with the number of changes.
+func (f *runFlags) execute(ctx context.Context, env *Env, s *session, p plan.Plan, list phases.Command, out *reporter, closing func(int) error) error {
+	if f.dryRun {
+		return f.preview(ctx, env, s, p, out)
+	}
+	s.target.Progress = out.progress
+	r := plan.Runner{Target: s.target, Observer: out.observer()}
+	if f.elsewhere() {
+		if err := f.makeRoot(); err != nil {
+			return err
+		}
+	} else {
+		r.Journal = &plan.Journal{Host: s.host, Command: list.Name}
+		r.API = func(context.Context) (plan.API, error) { return s.facts.Client(s.facts.AdminKubeconfig) }
+	}
+	changes, err := r.Run(ctx, p)
+	if err != nil {
+		return interrupted(ctx, err, r.Journal)
+	}
+	return closing(changes)
+}
+
+// preview prints the plan. A cluster that answers is asked, too.
+func (f *runFlags) preview(ctx context.Context, env *Env, s *session, p plan.Plan, out *reporter) error {
+	// A plan for another machine is no reason to talk to that machine.
+	s.target.Elsewhere = f.elsewhere() || s.facts.Joining == nil && !env.Machine.HasAddress(s.facts.Config.Init.LocalAPIEndpoint.AdvertiseAddress)
+	if !s.target.Elsewhere {
+		s.target.API = reachable(ctx, s.facts)
+	}
+	items, err := p.Preview(ctx, s.target)
+	if err != nil {
+		return err
+	}
+	return out.plan(items)
+}
+
+// interrupted adds what to do next to the error of a run that had begun.
+func interrupted(ctx context.Context, err error, j *plan.Journal) error {
+	if ctx.Err() != nil {
+		err = fmt.Errorf("stopped: %w", err)
+	}
+	hint := "what is done stays; run the same command again to carry on"
+	if j != nil && j.Dir() != "" {
+		hint += "\nthe record of this run is in " + j.Dir()
+	}
+	return fmt.Errorf("%w\n%s", err, hint)
+}

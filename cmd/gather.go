@@ -1,0 +1,176 @@
+package cmd
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/host"
+	"github.com/kubewright/kubewright/manifests"
+	"github.com/kubewright/kubewright/phases"
+	"github.com/kubewright/kubewright/pki"
+	"github.com/kubewright/kubewright/plan"
+	"github.com/kubewright/kubewright/templates"
+)
+
+// session is one run's hold on the machine.
+type session struct {
+	host   *host.Host
+	target *plan.Target
+	facts  *phases.Facts
+	// unlock gives back a lock that the run holds in the cluster.
+	unlock func()
+}
+
+func (s *session) close() {
+	if s.unlock != nil {
+		s.unlock()
+	}
+	if s.target.Systemd != nil {
+		s.target.Systemd.Close()
+	}
+	if s.target.Runtime != nil {
+		_ = s.target.Runtime.Close()
+	}
+}
+
+// gather looks at the machine and puts together all that the phases ask for.
+func (f *initFlags) gather(ctx context.Context, env *Env, h *host.Host, in *initInput) (*session, error) {
+	s := &session{host: h, target: &plan.Target{Host: h}}
+	if !f.elsewhere() {
+		s = connect(ctx, env, h, in.config)
+	}
+	patches, err := manifests.Patches(in.patches)
+	if err != nil {
+		return s, err
+	}
+	set := pki.Plan(pki.Input{
+		Config: in.config, Read: h.ReadFile, Now: h.Time(), Rand: rand.Reader,
+		KubeconfigDir: f.kubeconfigDir,
+	})
+	s.facts = &phases.Facts{
+		Config: in.config, Host: h, Runtime: s.target.Runtime, PKI: set, Patches: patches, Hostname: in.hostname,
+		Node: manifests.Node{
+			Config: in.config, CADirs: caDirs(h), Proxy: proxyVariables(env.Environ), Hash: set.Hash,
+			ExternalCA: set.ExternalCA(),
+		},
+		KubeletPath: kubeletPath(h), KubeletUnit: foreignKubeletUnit(h),
+		Now: h.Time(), Rand: rand.Reader,
+		Skip: in.config.Init.SkipPhases, UploadCerts: f.uploadCerts, TokenGenerated: in.tokenGenerated,
+		AdminKubeconfig: f.kubeconfig, KubeconfigDir: f.kubeconfigDir,
+	}
+	s.facts.Client = clients(s.facts, in.config.LocalAPIURL())
+	if !f.elsewhere() {
+		m := env.Machine.Preflight(h, s.target.Systemd, s.target.Runtime)
+		s.facts.Preflight = &m
+	}
+	return s, f.certificateKeyFor(s.facts)
+}
+
+// connect reaches systemd and the runtime. That they can't be reached is for the checks to say; a plan goes without.
+func connect(ctx context.Context, env *Env, h *host.Host, c *config.Config) *session {
+	s := &session{host: h, target: &plan.Target{Host: h}}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if m, err := env.Machine.Systemd(ctx); err == nil {
+		s.target.Systemd = m
+	}
+	if r, err := env.Machine.Runtime(ctx, s.host, c.Init.NodeRegistration.CRISocket); err == nil {
+		s.target.Runtime = r
+	}
+	return s
+}
+
+// certificateKeyFor takes the key that the user gave, or makes one up.
+func (f *initFlags) certificateKeyFor(facts *phases.Facts) error {
+	if given := facts.Config.Init.CertificateKey; given != "" {
+		key, err := hex.DecodeString(given)
+		if err != nil {
+			return fmt.Errorf("cannot use the certificate key: it is not hexadecimal")
+		}
+		facts.CertificateKey, facts.CertificateKeyGiven = key, true
+		return nil
+	}
+	facts.KeepCerts = f.phase == ""
+	facts.CertificateKey = make([]byte, 32)
+	_, err := rand.Read(facts.CertificateKey)
+	return err
+}
+
+// clients opens kubeconfigs as they are or will be. They talk to server, or when that is empty to the one that they name: init
+// talks to the API server of this machine, even where a load balancer in front of it is not up yet.
+func clients(f *phases.Facts, server string) func(string) (*cluster.Client, error) {
+	open := map[string]*cluster.Client{}
+	return func(path string) (*cluster.Client, error) {
+		if c := open[path]; c != nil {
+			return c, nil
+		}
+		data := f.PKI.Data(path)
+		if data == nil {
+			var err error
+			if data, err = f.Host.ReadFile(path); err != nil {
+				return nil, fmt.Errorf("cannot read the credentials for the cluster: %w", err)
+			}
+		}
+		c, err := cluster.New(data, cluster.Options{Server: server})
+		if err != nil {
+			return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
+		}
+		open[path] = c
+		return c, nil
+	}
+}
+
+// caDirs are the places, beside /etc/ssl/certs, where distributions keep root certificates; static pods see those that exist.
+func caDirs(h *host.Host) []string {
+	var dirs []string
+	for _, dir := range manifests.CADirs {
+		if info, err := h.Stat(dir); err == nil && info.IsDir() {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// proxyVariables picks the variables that end in _proxy, in any letter case, as kubeadm does.
+func proxyVariables(environ []string) []corev1.EnvVar {
+	var vars []corev1.EnvVar
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		if value != "" && strings.HasSuffix(strings.ToLower(name), "_proxy") {
+			vars = append(vars, corev1.EnvVar{Name: name, Value: value})
+		}
+	}
+	return vars
+}
+
+func kubeletPath(h *host.Host) string {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if p := filepath.Join(dir, "kubelet"); filepath.IsAbs(p) && h.Exists(p) {
+			return p
+		}
+	}
+	return "/usr/bin/kubelet"
+}
+
+// foreignKubeletUnit says whether somebody else brings a kubelet.service, the distribution or the user: then ours is not written.
+func foreignKubeletUnit(h *host.Host) bool {
+	if have, err := h.ReadFile(config.KubeletUnitFile); err == nil && !strings.Contains(string(have), templates.Marker) {
+		return true
+	}
+	for _, dir := range []string{"/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system", "/run/systemd/system"} {
+		if h.Exists(filepath.Join(dir, config.KubeletService)) {
+			return true
+		}
+	}
+	return false
+}

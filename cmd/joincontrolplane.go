@@ -1,0 +1,74 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"path"
+
+	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/etcd"
+	"github.com/kubewright/kubewright/phases"
+)
+
+// gatherControlPlane looks at etcd's members. While this run changes them, a lock in the cluster keeps other runs from it.
+func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, out *reporter) error {
+	facts := s.facts
+	if facts.Config.ExternalEtcd() || facts.PKI.MissingShared() != nil {
+		return nil // the certs phase says what is missing
+	}
+	admin, err := adminClient(facts)
+	if err != nil {
+		return err
+	}
+	if !f.dryRun && f.changesEtcd() {
+		unlock, err := admin.Lock(ctx, "etcd", holder(facts.Config), cluster.LockOptions{Progress: out.progress})
+		if err != nil {
+			return err
+		}
+		s.unlock = unlock
+	}
+	facts.Joining.Etcd, err = etcdClients(ctx, facts, admin)
+	if err != nil {
+		return err
+	}
+	e, err := facts.Joining.Etcd(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	members, err := e.Members(ctx)
+	if err != nil {
+		return err
+	}
+	facts.Node.EtcdInitialCluster = phases.InitialCluster(s.host, members, facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL())
+	return nil
+}
+
+func (f *joinFlags) changesEtcd() bool { return f.phase == "" || f.phase == "etcd-join" }
+
+// etcdClients connects to the members of etcd, which are found by the annotations of their static pods.
+func etcdClients(ctx context.Context, facts *phases.Facts, admin *cluster.Client) (func(context.Context) (*etcd.Client, error), error) {
+	const row = "etcd-healthcheck-client"
+	files, err := facts.PKI.Files(row)
+	if err != nil {
+		return nil, err
+	}
+	var cert, key []byte
+	for _, file := range files {
+		if path.Ext(file.Path) == ".key" {
+			key = file.Data
+		} else {
+			cert = file.Data
+		}
+	}
+	ca := facts.PKI.Data(path.Join(facts.Config.Cluster.CertificatesDir, "etcd/ca.crt"))
+	seeds, err := admin.EtcdEndpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(seeds) == 0 {
+		return nil, fmt.Errorf("cannot find the members of etcd: no pod in kube-system has the label component=etcd and the annotation %s",
+			cluster.EtcdEndpointAnnotation)
+	}
+	return func(ctx context.Context) (*etcd.Client, error) { return etcd.OpenCluster(ctx, seeds, ca, cert, key) }, nil
+}

@@ -1,0 +1,82 @@
+package cmd
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/host"
+	"github.com/kubewright/kubewright/manifests"
+)
+
+// joinInput is the configuration of one run of join, defaulted and checked.
+type joinInput struct {
+	join *config.Join
+	// dynamic is what the machine knows.
+	dynamic config.Dynamic
+	patches []manifests.PatchFile
+}
+
+// load reads the file or the flags, fills in what the machine knows and checks the whole.
+func (f *joinFlags) load(env *Env, h *host.Host, flags *pflag.FlagSet, endpoint string) (*joinInput, error) {
+	if f.elsewhere() {
+		return nil, errors.New("cannot use --root with join: what a node is made of comes from the cluster that it joins; use --dry-run to see it")
+	}
+	if err := checkMixed(flags); err != nil {
+		return nil, err
+	}
+	if flags.Changed("config") && endpoint != "" {
+		return nil, fmt.Errorf("cannot mix --config with the argument %s: set discovery.bootstrapToken.apiServerEndpoint in the configuration file", endpoint)
+	}
+	j := config.NewJoin()
+	data, name, err := readConfig(env, f.configFile)
+	if err == nil && data != nil {
+		j, err = config.LoadJoin(data, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := f.apply(flags, endpoint, j); err != nil {
+		return nil, err
+	}
+	in := &joinInput{join: j}
+	if in.dynamic, err = f.askMachine(env, h, j); err != nil {
+		return nil, err
+	}
+	if err := j.SetDefaults(in.dynamic); err != nil {
+		return nil, err
+	}
+	if err := j.Validate(); err != nil {
+		return nil, fmt.Errorf("cannot use the configuration: %w", err)
+	}
+	if p := j.Patches; p != nil && p.Directory != "" {
+		in.patches, err = readPatches(p.Directory)
+	}
+	return in, err
+}
+
+// askMachine asks the machine only for what the user left open.
+func (f *joinFlags) askMachine(env *Env, h *host.Host, j *config.Join) (config.Dynamic, error) {
+	d := config.Dynamic{Token: func() (string, error) { return config.NewToken(rand.Reader) }}
+	var err error
+	if d.Hostname, err = env.Machine.Hostname(); err != nil && j.NodeRegistration.Name == "" {
+		return d, fmt.Errorf("%w\nname the node with --node-name or nodeRegistration.name", err)
+	}
+	if cp := j.ControlPlane; cp != nil {
+		if choose, ipv6 := chooseAddress(cp.LocalAPIEndpoint.AdvertiseAddress); choose {
+			if d.AdvertiseAddress, err = env.Machine.DefaultAddress(ipv6); err != nil {
+				return d, err
+			}
+		}
+	}
+	if j.NodeRegistration.CRISocket == "" {
+		if d.CRISocket, err = env.Machine.DetectRuntime(h); err != nil {
+			return d, err
+		}
+	}
+	d.SystemdResolved = h.Exists("/run/systemd/resolve/resolv.conf")
+	return d, nil
+}

@@ -1,0 +1,76 @@
+package cmd
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+
+	"golang.org/x/term"
+
+	"github.com/kubewright/kubewright/host"
+	"github.com/kubewright/kubewright/preflight"
+	"github.com/kubewright/kubewright/systemd"
+)
+
+// Machine is how commands reach the machine that they work on.
+type Machine interface {
+	// Root says whether we are root.
+	Root() bool
+	// Host is the machine's files, or those below another root.
+	Host(root string) *host.Host
+	// Systemd connects to systemd.
+	Systemd(ctx context.Context) (systemd.Manager, error)
+	// Runtime connects to the container runtime.
+	Runtime(ctx context.Context, h *host.Host, socket string) (host.Runtime, error)
+	// DetectRuntime finds the runtime's socket.
+	DetectRuntime(h *host.Host) (string, error)
+	// Hostname is the machine's name in lower case.
+	Hostname() (string, error)
+	// DefaultAddress is the address that other nodes reach this machine at, of the family that is preferred.
+	DefaultAddress(ipv6 bool) (string, error)
+	// HasAddress says whether an IP address belongs to this machine.
+	HasAddress(address string) bool
+	// Preflight is what the checks look at.
+	Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine
+}
+
+type realMachine struct{}
+
+func (realMachine) Root() bool { return os.Geteuid() == 0 }
+
+func (realMachine) Host(root string) *host.Host { return &host.Host{Root: root} }
+
+func (realMachine) Systemd(ctx context.Context) (systemd.Manager, error) { return systemd.Connect(ctx) }
+
+func (realMachine) Runtime(ctx context.Context, h *host.Host, socket string) (host.Runtime, error) {
+	return h.OpenRuntime(ctx, socket)
+}
+
+func (realMachine) DetectRuntime(h *host.Host) (string, error) { return h.DetectRuntime() }
+
+func (realMachine) Hostname() (string, error) { return host.Hostname() }
+
+func (realMachine) DefaultAddress(ipv6 bool) (string, error) {
+	addr, err := host.DefaultAddress(ipv6)
+	return addr.String(), err
+}
+
+func (realMachine) HasAddress(address string) bool {
+	want, err := netip.ParseAddr(address)
+	if err != nil {
+		return false
+	}
+	have, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(have, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().Unmap() == want.Unmap()
+	})
+}
+
+func (realMachine) Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine {
+	return preflight.NewMachine(h, s, r)
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

@@ -1,0 +1,169 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kubewright/kubewright/plan"
+	"github.com/kubewright/kubewright/preflight"
+)
+
+// reporter prints what a run does: one line for each phase on stderr, or one JSON event for each thing on stdout.
+type reporter struct {
+	out, err io.Writer
+	json     *events
+	verbose  int
+	paint    painter
+	live     *spinner
+	mu       sync.Mutex
+}
+
+func newReporter(env *Env, f runFlags) *reporter {
+	r := &reporter{out: env.Stdout, err: env.Stderr, verbose: f.verbose, paint: newPainter(env)}
+	if f.output == "json" {
+		r.json = &events{w: env.Stdout}
+	} else if env.Terminal {
+		r.live = newSpinner(env.Stderr)
+	}
+	return r
+}
+
+// finish closes the report with the run's error.
+func (r *reporter) finish(err error) error {
+	r.live.stop()
+	if err == nil || r.json == nil {
+		return err
+	}
+	r.json.emit(event{Event: "error", Message: err.Error()})
+	return printedError{err}
+}
+
+// line prints to stderr without disturbing the spinner.
+func (r *reporter) line(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.live.clear()
+	fmt.Fprintf(r.err, format+"\n", args...)
+}
+
+func (r *reporter) warn(list []string) {
+	for _, w := range list {
+		if r.json != nil {
+			r.json.emit(event{Event: "warning", Message: w})
+			continue
+		}
+		r.line("%s %s", r.paint.warning("warning:"), strings.ReplaceAll(w, "\n", "\n  "))
+	}
+}
+
+// preflight prints the findings that do not end the run.
+func (r *reporter) preflight(report *preflight.Report, dryRun bool) {
+	var list []string
+	for _, f := range report.Warnings {
+		list = append(list, f.String())
+	}
+	for _, f := range report.Ignored {
+		list = append(list, f.String()+" (ignored)")
+	}
+	if dryRun {
+		for _, f := range report.Errors {
+			list = append(list, "a real run would stop here: "+f.String())
+		}
+	}
+	r.warn(list)
+}
+
+// progress shows what a long step waits for.
+func (r *reporter) progress(status string) {
+	if r.json != nil {
+		return
+	}
+	r.live.status(status)
+	if r.live == nil && r.verbose > 0 {
+		r.line("    %s", status)
+	}
+}
+
+func (r *reporter) observer() plan.Observer {
+	return plan.Observer{
+		Begin: func(phase string) { r.live.start(phase) },
+		End:   r.phaseEnd,
+		Step:  r.step,
+	}
+}
+
+func (r *reporter) phaseEnd(phase string, changes int, took time.Duration, err error) {
+	if r.json != nil {
+		r.json.emit(event{Event: "phase", Phase: phase, Changes: &changes, Seconds: took.Seconds(), Failed: err != nil})
+		return
+	}
+	state := "unchanged"
+	switch {
+	case err != nil:
+		state = "failed"
+	case changes == 1:
+		state = "1 change"
+	case changes > 1:
+		state = fmt.Sprintf("%d changes", changes)
+	}
+	r.live.end()
+	r.line("%s %-20s %6.1fs  %s", r.paint.mark(err == nil), phase, took.Seconds(), state)
+}
+
+func (r *reporter) step(it plan.Item) {
+	if r.json != nil {
+		r.json.step(it)
+		return
+	}
+	if it.Change.Kind == plan.Same || r.verbose == 0 {
+		return
+	}
+	r.line("    %s", r.paint.kind(it.Change.Kind, it.Change.Kind.Sign()+" "+it.Step.String()+because(it.Change)))
+	if r.verbose > 1 && it.Change.Lines != "" {
+		r.line("      %s", strings.ReplaceAll(strings.TrimSuffix(it.Change.Lines, "\n"), "\n", "\n      "))
+	}
+}
+
+func because(c plan.Change) string {
+	if c.Why == "" || plan.Obvious(c) {
+		return ""
+	}
+	return ": " + c.Why
+}
+
+// plan prints a preview on stdout.
+func (r *reporter) plan(items []plan.Item) error {
+	if r.json != nil {
+		for _, it := range items {
+			r.json.step(it)
+		}
+		n := plan.Changes(items)
+		r.json.emit(event{Event: "result", Changes: &n, DryRun: true, Message: plan.Summary(items)})
+		return nil
+	}
+	text := plan.Text(items, plan.TextOptions{Verbose: r.verbose > 0, Paint: r.paint.kind})
+	if _, err := io.WriteString(r.out, text); err != nil {
+		return err
+	}
+	if plan.Changes(items) > 0 {
+		r.line("This was a dry run: nothing was changed.")
+	}
+	return nil
+}
+
+// manifests prints the objects of a plan, as YAML documents.
+func (r *reporter) manifests(p plan.Plan) error {
+	var problems []error
+	for _, s := range p.Sections {
+		for _, step := range s.Steps {
+			if o, ok := step.(plan.Object); ok {
+				problems = append(problems, printObject(r.out, o.Obj))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}

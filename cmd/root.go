@@ -1,0 +1,71 @@
+// Package cmd is the command line: flags become a configuration, phases become a plan, and what happens is printed here and
+// nowhere else. stdout carries data, stderr progress and errors.
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Env is what commands take from the process and the machine, so that tests can give them another.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Environ is the environment, "KEY=value".
+	Environ []string
+	// Terminal says that stderr is a terminal: spinners and colours are welcome.
+	Terminal bool
+	// Machine is the machine to work on.
+	Machine Machine
+}
+
+// Main runs kubewright on this machine and returns its exit code: 0, or 1 for any error, as kubeadm's.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return Run(ctx, Env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
+		Terminal: isTerminal(os.Stderr), Machine: realMachine{},
+	}, args)
+}
+
+// Run runs one command line.
+func Run(ctx context.Context, env Env, args []string) int {
+	root := newRoot(&env)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var printed printedError
+	if !errors.As(err, &printed) {
+		fmt.Fprintln(env.Stderr, "error: "+err.Error())
+	}
+	return 1
+}
+
+// printedError is an error that the user has seen already, as an event of -o json.
+type printedError struct{ error }
+
+func newRoot(env *Env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kubewright",
+		Short: "Bootstrap Kubernetes control planes and nodes",
+		Long: "kubewright makes a machine a Kubernetes control plane or node. It reads kubeadm's configuration and leaves what\n" +
+			"kubeadm would leave, but it can be interrupted and run again, and it shows beforehand what it will change.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	root.AddCommand(newInit(env), newJoin(env), newVersion(env))
+	return root
+}

@@ -1,0 +1,51 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+)
+
+// runFlags are the flags of every command that changes a machine.
+type runFlags struct {
+	dryRun  bool
+	root    string
+	output  string
+	verbose int
+}
+
+// commonFlags names them: a phase that is run alone has them, too.
+var commonFlags = []string{"root", "output", "v"}
+
+func (f *runFlags) add(s *pflag.FlagSet) {
+	s.StringVar(&f.root, "root", "/", "write files below this directory; systemd, the runtime and the cluster are left alone")
+	s.StringVarP(&f.output, "output", "o", "text", "text, or json: one event per line")
+	s.IntVarP(&f.verbose, "v", "v", 0, "level of detail: 1 shows every step, 2 also contents")
+}
+
+func (f *runFlags) check() error {
+	if f.output != "text" && f.output != "json" {
+		return fmt.Errorf("cannot print as %q: --output takes text or json", f.output)
+	}
+	if f.root == "" {
+		return fmt.Errorf("cannot use an empty --root: name a directory, or / for this machine")
+	}
+	var err error
+	if f.root, err = filepath.Abs(f.root); err != nil {
+		return fmt.Errorf("cannot use --root: %w", err)
+	}
+	return nil
+}
+
+// makeRoot makes the directory to write below, where it is not there yet.
+func (f *runFlags) makeRoot() error {
+	if err := os.MkdirAll(f.root, 0o755); err != nil {
+		return fmt.Errorf("cannot write below --root: %w", err)
+	}
+	return nil
+}
+
+// elsewhere says that only files are written, below another root.
+func (f *runFlags) elsewhere() bool { return f.root != "/" }
