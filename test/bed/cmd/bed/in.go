@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"os/signal"
+
+	"github.com/kubewright/kubewright/test/bed"
+)
+
+// in runs a command in a machine of the lab, or kubectl against its cluster.
+func in(lab *bed.Lab, command string, args []string) error {
+	node := ""
+	if command != "kubectl" && len(args) > 0 {
+		node, args = args[0], args[1:]
+	}
+	if node == "" {
+		node = lab.Machines()[0].Name
+	}
+	m, err := lab.Get(node)
+	if err != nil {
+		return err
+	}
+	var cmd *exec.Cmd
+	switch {
+	case command == "kubectl":
+		cmd = m.KubectlCommand(context.Background(), args...)
+	case command == "shell" && len(args) == 0:
+		cmd = m.Command("bash", "-l")
+	case len(args) == 0:
+		return errUsage
+	default:
+		cmd = m.Command(args...)
+	}
+	// An interrupt is for the command, which gets it from the terminal too; ignoring it here would make the command ignore it.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd.Run()
+}
