@@ -1,0 +1,90 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubewright/kubewright/test/bed"
+)
+
+// TestInitErrors runs init on machines that are not fit. Each is told why, and nothing of it is changed.
+func TestInitErrors(t *testing.T) {
+	bed.Need(t)
+	for _, tc := range []struct {
+		name    string
+		spec    bed.Spec
+		prepare func(*testing.T, *bed.Machine)
+		config  func(string) string
+		command []string
+		want    []string
+	}{
+		{name: "no runtime", spec: bed.Spec{NoRuntime: true}, want: []string{"[CRI]", "container runtime"}},
+		{name: "no kubelet", spec: bed.Spec{NoKubelet: true}, want: []string{"kubelet"}},
+		{name: "old kubelet", spec: bed.Spec{KubeletVersion: "v1.33.0"}, want: []string{"[KubeletVersion]", "v1.33.0", "install kubelet 1.37"}},
+		{name: "new kubelet", spec: bed.Spec{KubeletVersion: "v1.38.0"}, want: []string{"[KubeletVersion]", "v1.38.0", "newer"}},
+		{name: "no images and no way to pull", spec: bed.Spec{NoImages: true}, config: never, want: []string{"registry.k8s.io/kube-apiserver:v1.37.2"}},
+		{name: "port taken", prepare: func(t *testing.T, m *bed.Machine) {
+			m.MustRun(t, "systemd-run", "--unit=squatter", "busybox", "nc", "-l", "-p", "6443")
+			eventually(t, 10*time.Second, func() string {
+				if out := run(m, "busybox", "netstat", "-ltn"); !strings.Contains(out.out, ":6443") {
+					return out.out + out.err
+				}
+				return ""
+			})
+		}, want: []string{"[Port-6443]", "busybox"}},
+		{name: "someone else's manifest", prepare: func(t *testing.T, m *bed.Machine) {
+			m.WriteFile(t, "/etc/kubernetes/manifests/kube-apiserver.yaml", staticPod("kube-apiserver"), 0o600)
+		}, want: []string{"[FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml]"}},
+		{name: "someone else's etcd data", prepare: func(t *testing.T, m *bed.Machine) {
+			m.WriteFile(t, "/var/lib/etcd/member/snap/db", "precious", 0o600)
+		}, want: []string{"[DirAvailable--var-lib-etcd]"}},
+		{name: "half a certificate", prepare: func(t *testing.T, m *bed.Machine) {
+			m.WriteFile(t, "/etc/kubernetes/pki/ca.crt", "-----BEGIN CERTIFICATE-----\nMIIB\n", 0o644)
+		}, want: []string{"/etc/kubernetes/pki/ca.crt", "no whole certificate"}},
+		{name: "overlapping ranges", config: func(s string) string {
+			return strings.Replace(s, "podSubnet: 10.244.0.0/16", "podSubnet: 10.96.0.0/16", 1)
+		}, want: []string{"networking.podSubnet", "overlap"}},
+		{name: "not root", command: []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}, want: []string{"root"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.spec.Name = "cp1"
+			lab := bed.NewLab(t)
+			m := lab.Machine(t, tc.spec)
+			text := bed.InitConfig(m)
+			if tc.config != nil {
+				text = tc.config(text)
+			}
+			m.WriteFile(t, "/init.yaml", text, 0o644)
+			if tc.prepare != nil {
+				tc.prepare(t, m)
+			}
+			before := listing(t, m)
+			r := run(m, append(tc.command, "kubewright", "init", "--config", "/init.yaml")...)
+			if r.code == 0 {
+				t.Fatalf("init succeeded:\n%s%s", r.out, r.err)
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(r.err, want) {
+					t.Errorf("no %q in:\n%s", want, r.err)
+				}
+			}
+			if diff := cmp.Diff(before, listing(t, m)); diff != "" {
+				t.Errorf("the machine changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+// never is a configuration that forbids to pull images.
+func never(s string) string {
+	return strings.Replace(s, "nodeRegistration:", "nodeRegistration:\n  imagePullPolicy: Never", 1)
+}
+
+// listing is every file below the folders that init changes.
+func listing(t *testing.T, m *bed.Machine) string {
+	t.Helper()
+	return m.MustRun(t, "sh", "-c", "find /etc/kubernetes /var/lib/kubelet /var/lib/etcd /etc/systemd/system -printf '%p %m %s %T@\\n' 2>/dev/null | sort")
+}

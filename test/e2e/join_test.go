@@ -1,0 +1,149 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubewright/kubewright/test/bed"
+)
+
+// endpointConfig is InitConfig with the machine itself as control-plane endpoint, so that others can join as control planes.
+func endpointConfig(m *bed.Machine) string {
+	return strings.Replace(bed.InitConfig(m), "kind: ClusterConfiguration\n",
+		"kind: ClusterConfiguration\ncontrolPlaneEndpoint: "+m.IP()+":6443\n", 1)
+}
+
+// joinArgs are the arguments of the join command that real kubeadm prints for a new token.
+func joinArgs(t *testing.T, m *bed.Machine) []string {
+	t.Helper()
+	words := strings.Fields(m.MustRun(t, "kubeadm", "token", "create", "--print-join-command"))
+	if len(words) < 5 || words[1] != "join" {
+		t.Fatalf("kubeadm token create: %v", words)
+	}
+	return words[2:]
+}
+
+// nodeReady waits until a node is Ready.
+func nodeReady(t *testing.T, m *bed.Machine, name string) {
+	t.Helper()
+	eventually(t, 2*time.Minute, func() string {
+		state, _ := kubectl(m, "get", "node", name, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
+		if state != "True" {
+			return "node " + name + " is not ready: " + state
+		}
+		return ""
+	})
+}
+
+// joinNow runs kubewright join and expects that a dry run has nothing to do afterwards.
+func joinNow(t *testing.T, m *bed.Machine, args ...string) {
+	t.Helper()
+	args = append([]string{"kubewright", "join"}, args...)
+	if r := run(m, args...); r.code != 0 {
+		t.Fatalf("%s: exit code %d\n%s%s", strings.Join(args[:2], " "), r.code, r.out, r.err)
+	}
+	if r := run(m, append(args, "--dry-run")...); r.code != 0 || !strings.Contains(r.out, "Nothing to do") {
+		t.Errorf("a dry run after the join: exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
+// TestJoin joins a worker and a control plane to a cluster that kubewright made.
+func TestJoin(t *testing.T) { testJoin(t, "kubewright") }
+
+// TestJoinKubeadmCluster joins the same to a cluster that real kubeadm made.
+func TestJoinKubeadmCluster(t *testing.T) { testJoin(t, "kubeadm") }
+
+func testJoin(t *testing.T, tool string) {
+	bed.Need(t)
+	lab := bed.NewLab(t)
+	cp := lab.Machine(t, bed.Spec{Name: "cp1", KubeletUnit: tool == "kubeadm"})
+	cp.WriteFile(t, configPath, endpointConfig(cp), 0o600)
+	first := []string{tool, "init", "--config", configPath, "--upload-certs"}
+	if tool == "kubeadm" {
+		first = append(first, "--ignore-preflight-errors=SystemVerification")
+	}
+	cp.MustRun(t, first...)
+	ready(t, cp)
+	args := joinArgs(t, cp)
+
+	w := lab.Machine(t, bed.Spec{Name: "w1"})
+	joinNow(t, w, args...)
+	nodeReady(t, cp, "w1")
+
+	key := certificateKey(t, cp, tool)
+	second := lab.Machine(t, bed.Spec{Name: "cp2"})
+	joinNow(t, second, append(args, "--control-plane", "--certificate-key", key)...)
+	nodeReady(t, cp, "cp2")
+	eventually(t, time.Minute, func() string {
+		out, ok := kubectl(cp, "-n", "kube-system", "get", "pods", "-l", "component=etcd", "-o", "jsonpath={range .items[*]}{.status.phase} {end}")
+		if !ok || strings.Count(out, "Running") != 2 {
+			return "etcd pods: " + out
+		}
+		return ""
+	})
+	// Only the first control plane has super-admin.conf.
+	if expiry := second.MustRun(t, "kubeadm", "certs", "check-expiration"); strings.Count(expiry, "MISSING") != 1 ||
+		!strings.Contains(expiry, "!MISSING! super-admin.conf") {
+		t.Errorf("kubeadm certs check-expiration on the second control plane:\n%s", expiry)
+	}
+}
+
+// certificateKey uploads the certificates again and returns the key that opens them.
+func certificateKey(t *testing.T, m *bed.Machine, tool string) string {
+	t.Helper()
+	out := m.MustRun(t, tool, "init", "phase", "upload-certs", "--upload-certs", "--config", configPath)
+	for _, line := range strings.Split(out, "\n") {
+		if line = strings.TrimSpace(line); len(line) == 64 {
+			return line
+		}
+	}
+	t.Fatalf("no certificate key in:\n%s", out)
+	return ""
+}
+
+// TestJoinErrors joins with what is wrong. Each attempt ends within seconds, says why, and leaves nothing that a good one trips over.
+func TestJoinErrors(t *testing.T) {
+	bed.Need(t)
+	lab := bed.NewLab(t)
+	cp, _ := initialized(t, lab, bed.Spec{Name: "cp1"})
+	good := joinArgs(t, cp)
+	w := lab.Machine(t, bed.Spec{Name: "w1"})
+	replaced := func(flag, value string) []string {
+		args := append([]string(nil), good...)
+		for i := range args {
+			if args[i] == flag {
+				args[i+1] = value
+			}
+		}
+		return args
+	}
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"malformed token":                   {replaced("--token", "nonsense"), "abcdef.0123456789abcdef"},
+		"unknown token":                     {replaced("--token", "aaaaaa.0123456789abcdef"), "does not know the token"},
+		"wrong pin":                         {replaced("--discovery-token-ca-cert-hash", "sha256:"+strings.Repeat("ab", 32)), "pin"},
+		"no endpoint":                       {append([]string{cp.IP() + ":6444"}, good[1:]...), "nobody listens there"},
+		"control plane without an endpoint": {append(good, "--control-plane"), "control-plane endpoint"},
+		"name taken":                        {append(good, "--node-name", "cp1"), "Ready"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := listing(t, w)
+			began := time.Now()
+			r := run(w, append([]string{"kubewright", "join"}, tc.args...)...)
+			if r.code == 0 || !strings.Contains(r.err, tc.want) {
+				t.Errorf("exit code %d, no %q in:\n%s", r.code, tc.want, r.err)
+			}
+			if took := time.Since(began); took > 40*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if after := listing(t, w); after != before {
+				t.Errorf("the machine changed from\n%s\nto\n%s", before, after)
+			}
+		})
+	}
+	joinNow(t, w, good...)
+	nodeReady(t, cp, "w1")
+}
