@@ -1,0 +1,57 @@
+# Machines need root. Everything that takes long is built once into $KUBEWRIGHT_CACHE (/var/cache/kubewright).
+export KUBEWRIGHT_CACHE ?= /var/cache/kubewright
+export CGO_ENABLED ?= 0
+BED := $(KUBEWRIGHT_CACHE)/bin/bed
+NODE ?=
+ARGS ?=
+RUN ?= .
+TOOL ?= kubewright
+
+.PHONY: help up vm down status shell kubectl build test test-unit e2e vet lint bed
+
+help: ## what there is
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: ## bin/kubewright
+	go build -trimpath -ldflags "-s -w" -o bin/kubewright ./cmd/kubewright
+
+bed:
+	@mkdir -p $(KUBEWRIGHT_CACHE)/bin && go build -o $(BED) ./test/bed/cmd/bed
+
+up: bed ## a disposable machine with a cluster that kubewright made (TOOL=kubeadm: that kubeadm made; CONFIG=file)
+	@$(BED) up --tool $(TOOL) $(if $(CONFIG),--config $(CONFIG))
+
+vm: bed ## the same in a virtual machine with a Debian kernel and cgroup v2, gone afterwards; slow where it is emulated
+	@$(BED) vm --tool $(TOOL) $(if $(CONFIG),--config $(CONFIG))
+
+down: bed ## nothing of it is left
+	@$(BED) down
+
+status: bed ## what is up
+	@$(BED) status
+
+shell: bed ## a shell in a machine (NODE=cp1)
+	@$(BED) shell $(NODE)
+
+kubectl: bed ## kubectl with the cluster that is up (ARGS="get nodes")
+	@$(BED) kubectl $(ARGS)
+
+test: vet test-race e2e ## everything: vet, unit, golden and script tests with the race detector, real machines
+
+test-unit: ## unit, golden and script tests: no root, no components
+	go test ./...
+
+.PHONY: test-race
+test-race:
+	CGO_ENABLED=1 go test -race ./...
+
+e2e: bed ## tests on real machines (RUN=TestInit)
+	@$(BED) build
+	KUBEWRIGHT_E2E=1 go test -p 1 -count=1 -timeout 60m -run '$(RUN)' ./test/bed ./test/e2e/...
+
+vet: ## go vet and gofmt
+	go vet ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+
+lint: ## golangci-lint, where it is installed
+	golangci-lint run ./...
