@@ -1,6 +1,13 @@
 package e2e
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +54,28 @@ func TestInitErrors(t *testing.T) {
 		{name: "overlapping ranges", config: func(s string) string {
 			return strings.Replace(s, "podSubnet: 10.244.0.0/16", "podSubnet: 10.96.0.0/16", 1)
 		}, want: []string{"networking.podSubnet", "overlap"}},
+		{name: "bad range", config: func(s string) string {
+			return strings.Replace(s, "podSubnet: 10.244.0.0/16", "podSubnet: 10.244.0.0/40", 1)
+		}, want: []string{"networking.podSubnet", "10.244.0.0/40"}},
+		{name: "bad version", config: func(s string) string {
+			return strings.Replace(s, "kubernetesVersion: "+bed.KubernetesVersion, "kubernetesVersion: v1.99.0", 1)
+		}, want: []string{"kubernetesVersion", "v1.99.0"}},
+		{name: "swap is on", prepare: func(t *testing.T, m *bed.Machine) {
+			// Swap belongs to the whole host: the machine only believes that it is on.
+			m.WriteFile(t, "/root/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/sdb1\t\tpartition\t8388604\t\t0\t\t-2\n", 0o444)
+			m.MustRun(t, "mount", "--bind", "/root/swaps", "/proc/swaps")
+		}, want: []string{"[Swap]", "swapoff"}},
+		{name: "expired CA", prepare: func(t *testing.T, m *bed.Machine) {
+			authority(t, m, "kubernetes", time.Now().Add(-time.Hour))
+		}, want: []string{"/etc/kubernetes/pki/ca.crt", "expired"}},
+		{name: "certificates of another CA", prepare: func(t *testing.T, m *bed.Machine) {
+			m.MustRun(t, "kubewright", "init", "phase", "certs", "all", "--config", "/init.yaml")
+			authority(t, m, "kubernetes", time.Now().Add(time.Hour))
+		}, want: []string{"/etc/kubernetes/pki/apiserver.crt", "ca.crt"}},
+		{name: "unreadable key", prepare: func(t *testing.T, m *bed.Machine) {
+			authority(t, m, "kubernetes", time.Now().Add(time.Hour))
+			m.WriteFile(t, "/etc/kubernetes/pki/ca.key", "not a key", 0o600)
+		}, want: []string{"/etc/kubernetes/pki/ca.key"}},
 		{name: "not root", command: []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}, want: []string{"root"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -87,4 +116,27 @@ func never(s string) string {
 func listing(t *testing.T, m *bed.Machine) string {
 	t.Helper()
 	return m.MustRun(t, "sh", "-c", "find /etc/kubernetes /var/lib/kubelet /var/lib/etcd /etc/systemd/system -printf '%p %m %s %T@\\n' 2>/dev/null | sort")
+}
+
+// authority puts a CA of our own making, good until an hour, where the cluster's is.
+func authority(t *testing.T, m *bed.Machine, name string, until time.Time) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name}, NotBefore: until.Add(-48 * time.Hour), NotAfter: until,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.WriteFile(t, "/etc/kubernetes/pki/ca.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), 0o644)
+	m.WriteFile(t, "/etc/kubernetes/pki/ca.key", string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private})), 0o600)
 }

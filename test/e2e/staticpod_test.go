@@ -81,12 +81,13 @@ func secondFolder(t *testing.T, m *bed.Machine) {
 	waitPod(t, m, "other-cp1", "Running")
 }
 
-// mirror deletes the mirror pod of the scheduler: it comes back, and the container has not noticed.
+// mirror deletes the mirror pod of the scheduler: it comes back, and the container has not noticed. The kubelet may notice only
+// when it looks at the pod again by itself, which it does every 60 to 90 s.
 func mirror(t *testing.T, m *bed.Machine) {
 	before := container(t, m, "kube-scheduler")
 	uid := m.Kubectl(t, "-n", "kube-system", "get", "pod", "kube-scheduler-cp1", "-o", "jsonpath={.metadata.uid}")
 	m.Kubectl(t, "-n", "kube-system", "delete", "pod", "kube-scheduler-cp1", "--wait=false")
-	eventually(t, time.Minute, func() string {
+	eventually(t, 3*time.Minute, func() string {
 		now, ok := kubectl(m, "-n", "kube-system", "get", "pod", "kube-scheduler-cp1", "-o", "jsonpath={.metadata.uid} {.status.phase}")
 		if !ok || strings.HasPrefix(now, uid) || !strings.HasSuffix(now, "Running") {
 			return "the mirror pod is not back: " + now
