@@ -27,8 +27,8 @@ type Runner struct {
 
 // Run makes the machine agree with the plan: it skips what is right already, records what was there before a change,
 // makes the change, and compares again. A step that still differs after it was applied is an error.
-// It returns how many steps changed something; to have waited is no change. After an error the machine is as the steps so far made it, and running the
-// same plan again carries on.
+// It returns how many steps changed something; to have waited is no change. After an error the machine is as the steps so far
+// made it, and running the same plan again carries on.
 func (r *Runner) Run(ctx context.Context, p Plan) (changes int, err error) {
 	for _, s := range p.Sections {
 		n, err := r.section(ctx, s)
@@ -82,6 +82,9 @@ func (r *Runner) step(ctx context.Context, phase string, step Step) (Change, err
 	}
 	if err := step.Apply(ctx, r.Target); err != nil {
 		return c, err
+	}
+	if _, waited := step.(Wait); waited {
+		return c, nil // it has seen the condition hold; one slow answer to a second look would end a good run
 	}
 	after, err := step.Diff(ctx, r.Target)
 	if err != nil {

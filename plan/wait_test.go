@@ -102,3 +102,81 @@ func TestWaitingIsNoChange(t *testing.T) {
 		t.Errorf("%d changes, %d probes, %v", changes, probes, err)
 	}
 }
+
+// TestWaitExplains: the error says what the probe said and what was seen behind it.
+func TestWaitExplains(t *testing.T) {
+	w := plan.Wait{
+		For: "it answers", Stall: 200 * time.Millisecond, Probe: down,
+		Watch: func(context.Context, *plan.Target) plan.Watched {
+			return plan.Watched{Status: "it runs", Progress: "same", Detail: "\n  | its last words"}
+		},
+	}
+	err := w.Apply(context.Background(), newTarget(t))
+	want := "cannot wait until it answers: nothing has moved for 200ms: connection refused\nit runs\n  | its last words"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant %s", err, want)
+	}
+}
+
+// TestWaitNoticesDuringASlowLook: what is behind the probe may answer slowly; the probe is asked nevertheless.
+func TestWaitNoticesDuringASlowLook(t *testing.T) {
+	begin := time.Now()
+	w := plan.Wait{
+		For: "it answers",
+		Probe: func(context.Context, *plan.Target) error {
+			if time.Since(begin) > 300*time.Millisecond {
+				return nil
+			}
+			return errDown
+		},
+		Watch: func(ctx context.Context, _ *plan.Target) plan.Watched {
+			<-ctx.Done() // until the wait is over
+			return plan.Watched{}
+		},
+	}
+	if err := w.Apply(context.Background(), newTarget(t)); err != nil || time.Since(begin) > 2*time.Second {
+		t.Errorf("after %s: %v", time.Since(begin), err)
+	}
+}
+
+// TestWaitAsksWhenToldTo: with a Next, the probe is asked only when there is news.
+func TestWaitAsksWhenToldTo(t *testing.T) {
+	probes, begin := 0, time.Now()
+	news := make(chan struct{})
+	time.AfterFunc(500*time.Millisecond, func() { close(news) })
+	w := plan.Wait{
+		For: "the node is there",
+		Probe: func(context.Context, *plan.Target) error {
+			if probes++; probes > 1 {
+				return nil
+			}
+			return errDown
+		},
+		Next: func(ctx context.Context, _ *plan.Target) error {
+			select {
+			case <-news:
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		},
+	}
+	if err := w.Apply(context.Background(), newTarget(t)); err != nil || probes != 2 || time.Since(begin) < 500*time.Millisecond {
+		t.Errorf("%d probes in %s: %v", probes, time.Since(begin), err)
+	}
+}
+
+// TestWaitIsNotProbedAgain: a good answer is enough; a second one that fails does not end the run.
+func TestWaitIsNotProbedAgain(t *testing.T) {
+	probes := 0
+	p := plan.Plan{Sections: []plan.Section{{Phase: "wait", Steps: []plan.Step{plan.Wait{
+		For: "a component", Probe: func(context.Context, *plan.Target) error {
+			if probes++; probes != 2 {
+				return errDown
+			}
+			return nil
+		},
+	}}}}}
+	if _, err := (&plan.Runner{Target: &plan.Target{}}).Run(context.Background(), p); err != nil {
+		t.Error(err)
+	}
+}
