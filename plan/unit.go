@@ -66,23 +66,29 @@ func (u Unit) restartReason(t *Target, now systemd.Unit) string {
 		}
 	}
 	for _, path := range u.RestartOn {
-		if info, err := t.Host.Stat(path); err == nil && info.ModTime.After(now.ActiveEnter) {
+		// A time in the future, as after the clock was set back, says nothing about what the process has read.
+		if info, err := t.Host.Stat(path); err == nil && info.ModTime.After(now.ActiveEnter) && !info.ModTime.After(t.Host.Time()) {
 			return path + " is newer than the process"
 		}
 	}
 	return ""
 }
 
-// Apply reads the unit files again, enables the unit and starts, restarts or stops it, waiting for the job's result.
+// Apply reads the unit files again, enables the unit and, where its process is not the one wanted, starts, restarts or stops
+// it, waiting for the job's result.
 func (u Unit) Apply(ctx context.Context, t *Target) error {
 	if t.Systemd == nil {
 		return fmt.Errorf("cannot start %s: systemd can't be reached", u.Name)
 	}
+	now, err := t.Systemd.Unit(ctx, u.Name)
+	if err != nil {
+		return err
+	}
+	why := u.restartReason(t, now) // once the unit files are read again, it can't be told any more
 	if err := t.Systemd.Reload(ctx); err != nil {
 		return err
 	}
-	now, err := t.Systemd.Unit(ctx, u.Name)
-	if err != nil {
+	if now, err = t.Systemd.Unit(ctx, u.Name); err != nil {
 		return err
 	}
 	if u.Enabled && !enabled(now) {
@@ -93,7 +99,7 @@ func (u Unit) Apply(ctx context.Context, t *Target) error {
 	switch {
 	case !u.Running && now.ActiveState == "active":
 		return t.Systemd.Stop(ctx, u.Name)
-	case u.Running:
+	case u.Running && why != "":
 		return t.Systemd.Restart(ctx, u.Name)
 	}
 	return nil
@@ -111,6 +117,7 @@ func (u Unit) Before(ctx context.Context, t *Target) (*Before, error) {
 	return &Before{Unit: &UnitBefore{Name: u.Name, Enabled: enabled(now), Running: now.ActiveState == "active"}}, nil
 }
 
+// enabled says that the unit starts at boot; one that is enabled at runtime only does not.
 func enabled(u systemd.Unit) bool {
-	return u.UnitFileState == "enabled" || u.UnitFileState == "enabled-runtime" || u.UnitFileState == "static"
+	return u.UnitFileState == "enabled" || u.UnitFileState == "static"
 }

@@ -1,0 +1,64 @@
+package plan_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubewright/kubewright/plan"
+	"github.com/kubewright/kubewright/systemd"
+	"github.com/kubewright/kubewright/systemd/systemdtest"
+)
+
+// runningKubelet is a kubelet that started an hour ago.
+func runningKubelet(tg *plan.Target, enabled string) *systemdtest.Fake {
+	units := tg.Systemd.(*systemdtest.Fake)
+	units.Set(systemd.Unit{
+		Name: "kubelet.service", ActiveState: "active", SubState: "running", UnitFileState: enabled, MainPID: 7,
+		ActiveEnter: time.Now().Add(-time.Hour),
+	})
+	return units
+}
+
+// TestEnableWithoutRestart: a process that is right goes on when only the start at boot is missing, or would be lost.
+func TestEnableWithoutRestart(t *testing.T) {
+	u := plan.Unit{Name: "kubelet.service", Enabled: true, Running: true}
+	for _, state := range []string{"disabled", "enabled-runtime"} {
+		tg := newTarget(t)
+		units := runningKubelet(tg, state)
+		c, err := u.Diff(context.Background(), tg)
+		if err != nil || c.Kind != plan.Update || c.Why != "not enabled" {
+			t.Fatalf("%s: %v, %v", state, c, err)
+		}
+		if err := u.Apply(context.Background(), tg); err != nil {
+			t.Fatal(err)
+		}
+		calls := units.Calls()
+		if !slices.Contains(calls, "enable kubelet.service") || slices.ContainsFunc(calls, func(c string) bool { return strings.HasPrefix(c, "restart") }) {
+			t.Errorf("%s: %v", state, calls)
+		}
+		if c, err := u.Diff(context.Background(), tg); err != nil || c.Kind != plan.Same {
+			t.Errorf("%s: afterwards %v, %v", state, c, err)
+		}
+	}
+}
+
+// TestFileFromTheFuture: after the clock was set back, a file is newer than any process. It must not restart one for ever.
+func TestFileFromTheFuture(t *testing.T) {
+	u := plan.Unit{Name: "kubelet.service", Enabled: true, Running: true, RestartOn: []string{"/etc/default/kubelet"}}
+	tg := newTarget(t)
+	runningKubelet(tg, "enabled")
+	if err := tg.Host.MkdirAll("/etc/default", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write("/etc/default/kubelet", "x", 0o644)(t, tg)
+	if c, err := u.Diff(context.Background(), tg); err != nil || c.Kind != plan.Update {
+		t.Fatalf("a newer file: %v, %v", c, err)
+	}
+	tg.Host.Now = func() time.Time { return time.Now().Add(-30 * time.Minute) }
+	if c, err := u.Diff(context.Background(), tg); err != nil || c.Kind != plan.Same {
+		t.Errorf("a file from the future: %v, %v", c, err)
+	}
+}
