@@ -37,8 +37,9 @@ func (m *manager) activate(ctx context.Context, verb, name string, start starter
 	if err := u.usable(verb); err != nil {
 		return err
 	}
-	if u.ActiveState == "failed" {
-		// A unit that hit its start limit would refuse to start for a while.
+	if u.ActiveState == "failed" || u.NRestarts > 0 {
+		// A unit that hit its start limit would refuse to start for a while; and restarts of before say nothing about the
+		// process that is started now.
 		if err := m.ResetFailedUnitContext(ctx, name); err != nil {
 			return fmt.Errorf("cannot %s %s: %w", verb, name, err)
 		}

@@ -104,6 +104,8 @@ func TestActivate(t *testing.T) {
 		{"done", loaded(nil), &fakeBus{result: "done", after: running}, "", "restart kubelet.service replace"},
 		{"was failed", loaded(map[string]any{"ActiveState": "failed", "Result": "start-limit-hit"}), &fakeBus{result: "done", after: running},
 			"", "reset-failed kubelet.service;restart kubelet.service replace"},
+		{"crash-loops", loaded(map[string]any{"ActiveState": "activating", "SubState": "auto-restart", "NRestarts": uint32(6)}), &fakeBus{result: "done", after: running},
+			"", "reset-failed kubelet.service;restart kubelet.service replace"},
 		{"failed", loaded(nil), &fakeBus{result: "failed", after: map[string]any{"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": int32(1)}},
 			"cannot restart kubelet.service: job failed: unit is failed (dead, exit-code, status 1)", "restart kubelet.service replace"},
 		{"dies at once", loaded(nil), &fakeBus{result: "done", after: map[string]any{"ActiveState": "failed", "SubState": "failed"}},
