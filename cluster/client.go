@@ -99,7 +99,21 @@ func get(ctx context.Context, client *http.Client, url string) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
-	return errors.Join(fmt.Errorf("%s answers %d: %s", url, answer.StatusCode, failing(string(body))), err)
+	return errors.Join(&answerError{url: url, code: answer.StatusCode, text: failing(string(body))}, err)
+}
+
+// answerError is an answer other than 200.
+type answerError struct {
+	url, text string
+	code      int
+}
+
+func (e *answerError) Error() string { return fmt.Sprintf("%s answers %d: %s", e.url, e.code, e.text) }
+
+// refused says that the server wants to know who asks.
+func refused(err error) bool {
+	var answer *answerError
+	return errors.As(err, &answer) && (answer.code == http.StatusUnauthorized || answer.code == http.StatusForbidden)
 }
 
 // failing picks the failed checks out of a verbose health answer, or else shortens the body to one line.

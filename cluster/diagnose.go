@@ -32,25 +32,39 @@ type Verdict struct {
 	Summary string
 	// Fatal says that waiting longer can't help: the component ends the same way again and again.
 	Fatal bool
-	// Progress changes when something moves: a container appears, ends or is started again, or logs another message.
-	// Repeated messages that differ in times and numbers only do not count.
+	// Progress changes when something moves: a container appears, ends or is started again.
 	Progress string
+	// Signs changes when the container logs another message. Repeated messages that differ in times and numbers only do
+	// not count.
+	Signs string
 	// Log holds the last lines of the container that the summary is about.
 	Log []string
 }
 
 // Diagnose looks at the containers of the static pod of a component (etcd, kube-apiserver, kube-controller-manager,
-// kube-scheduler). It never returns nil and never fails: what it can't find out is in the summary.
-func Diagnose(ctx context.Context, rt host.Runtime, component string) *Verdict {
+// kube-scheduler). It never returns nil and never fails: what it can't find out is in the summary. A verdict is fatal only if an
+// attempt that started after since has ended, too: what failed before somebody mended the cause says nothing about now.
+func Diagnose(ctx context.Context, rt host.Runtime, component string, since time.Time) *Verdict {
 	all, err := rt.Containers(ctx)
 	if err != nil {
 		return &Verdict{Summary: fmt.Sprintf("%s: the container runtime does not answer: %v", component, err)}
 	}
-	return diagnose(ctx, rt, all, component)
+	d := &diagnosis{rt: rt, all: all}
+	if !since.IsZero() {
+		d.since = since.UnixNano()
+	}
+	return d.of(ctx, component)
 }
 
-func diagnose(ctx context.Context, rt host.Runtime, all []host.Container, component string) *Verdict {
-	attempts := attemptsOf(all, component)
+// diagnosis is one look at the machine.
+type diagnosis struct {
+	rt    host.Runtime
+	all   []host.Container
+	since int64 // nanoseconds, as the runtime counts
+}
+
+func (d *diagnosis) of(ctx context.Context, component string) *Verdict {
+	attempts := attemptsOf(d.all, component)
 	if len(attempts) == 0 {
 		return &Verdict{
 			Summary:  component + " has no container yet: the kubelet has not started it",
@@ -58,30 +72,30 @@ func diagnose(ctx context.Context, rt host.Runtime, all []host.Container, compon
 		}
 	}
 	newest := attempts[0]
-	lines, _ := rt.Logs(ctx, newest.ID, readLines) // a log that is not there yet is no news
-	v := &Verdict{Log: lines[max(0, len(lines)-shownLines):]}
-	v.Progress = fmt.Sprintf("%s %d %t %d %s",
-		newest.ID, newest.Attempt, newest.Running, newest.FinishedAt, steady(lastLine(lines)))
+	lines, _ := d.rt.Logs(ctx, newest.ID, readLines) // a log that is not there yet is no news
+	v := &Verdict{Log: ending(lines), Signs: steady(lastLine(lines))}
+	v.Progress = fmt.Sprintf("%s %d %t %d", newest.ID, newest.Attempt, newest.Running, newest.FinishedAt)
 	cause := failingLine(lines)
 	switch {
 	case newest.Running:
 		v.Summary = fmt.Sprintf("%s is running since %s but not healthy yet%s",
 			component, clock(newest.StartedAt), times(newest.Attempt))
+		d.killed(ctx, attempts, v)
 	case newest.FinishedAt == 0:
 		v.Summary = fmt.Sprintf("%s has a container that was not started yet%s", component, times(newest.Attempt))
 	default:
-		v.Summary = fmt.Sprintf("%s exited %s, the last time with %s%s", component, count(newest.Attempt+1), ending(newest), colon(brief(cause)))
-		judge(ctx, rt, all, attempts, cause, v)
+		v.Summary = fmt.Sprintf("%s exited %s, the last time with %s%s", component, count(newest.Attempt+1), ended(newest), colon(brief(cause)))
+		d.judge(ctx, attempts, cause, v)
 	}
 	return v
 }
 
 // judge decides whether a component whose newest attempt has ended loops without hope. One that only can't reach what it
 // depends on has hope as long as that has.
-func judge(ctx context.Context, rt host.Runtime, all, attempts []host.Container, cause string, v *Verdict) {
+func (d *diagnosis) judge(ctx context.Context, attempts []host.Container, cause string, v *Verdict) {
 	newest := attempts[0]
-	ended := int(newest.Attempt) + 1 // the kubelet keeps the last one or two containers; the attempt counts them all
-	if ended < loopAfter || !sameEnd(ctx, rt, attempts, cause) {
+	n := int(newest.Attempt) + 1 // the kubelet keeps the last one or two containers; the attempt counts them all
+	if newest.StartedAt < d.since || n < loopAfter || !d.sameEnd(ctx, attempts, cause) {
 		return
 	}
 	other := dependency(newest.Name)
@@ -89,32 +103,51 @@ func judge(ctx context.Context, rt host.Runtime, all, attempts []host.Container,
 		v.Fatal = true
 		return
 	}
-	below := diagnose(ctx, rt, all, other)
+	below := d.of(ctx, other)
 	switch {
 	case below.Fatal:
 		v.Fatal = true
 		v.Summary = fmt.Sprintf("%s can't work without %s: %s", newest.Name, other, below.Summary)
 		v.Log = below.Log
-	case ended >= loopAfterAlone && (below.Progress == "none" || runsSince(all, other, newest.StartedAt) > stuckAfter):
+	case n >= loopAfterAlone && (below.Progress == "none" || runsSince(d.all, other, newest.StartedAt) > stuckAfter):
 		v.Fatal = true
 		v.Summary += fmt.Sprintf("; it can't reach %s (%s)", other, below.Summary)
 	default:
 		v.Summary += fmt.Sprintf("; it waits for %s (%s)", other, below.Summary)
 		v.Progress += " | " + below.Progress
+		v.Signs += " | " + below.Signs
 	}
 }
 
+// killed finds a component that is started again and again although it lives: it never becomes healthy, so the kubelet ends
+// it when its startup probe has failed for long enough. The reason is in the words of the one that was ended.
+func (d *diagnosis) killed(ctx context.Context, attempts []host.Container, v *Verdict) {
+	if len(attempts) < 2 || int(attempts[0].Attempt) < loopAfter {
+		return
+	}
+	before := attempts[1]
+	lived := time.Duration(before.FinishedAt - before.StartedAt)
+	lines, _ := d.rt.Logs(ctx, before.ID, readLines)
+	if before.StartedAt < d.since || lived <= shortLife || unreachable(failingLine(lines)) {
+		return
+	}
+	v.Fatal = true
+	v.Summary = fmt.Sprintf("%s never became healthy: it was ended %s, the last time after %s with %s%s", attempts[0].Name,
+		count(attempts[0].Attempt), lived.Round(time.Second), ended(before), colon(brief(failingLine(lines))))
+	v.Log = ending(lines)
+}
+
 // sameEnd says whether all attempts that are still there ended soon and in the same way.
-func sameEnd(ctx context.Context, rt host.Runtime, attempts []host.Container, cause string) bool {
+func (d *diagnosis) sameEnd(ctx context.Context, attempts []host.Container, cause string) bool {
 	for i, a := range attempts {
 		lived := time.Duration(a.FinishedAt - a.StartedAt)
 		if a.Running || lived > shortLife || a.ExitCode != attempts[0].ExitCode || a.Reason != attempts[0].Reason {
 			return false
 		}
 		if i == 0 {
-			continue
+			continue // its words are the cause
 		}
-		lines, err := rt.Logs(ctx, a.ID, readLines)
+		lines, err := d.rt.Logs(ctx, a.ID, readLines)
 		if err == nil && len(lines) > 0 && steady(failingLine(lines)) != steady(cause) {
 			return false
 		}
@@ -152,3 +185,6 @@ func attemptsOf(all []host.Container, component string) []host.Container {
 	}
 	return newestFirst(attempts)
 }
+
+// ending is the part of a log that a verdict carries.
+func ending(lines []string) []string { return lines[max(0, len(lines)-shownLines):] }

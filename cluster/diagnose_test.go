@@ -79,7 +79,7 @@ func TestDiagnose(t *testing.T) {
 		"same name elsewhere": {localEtcd, []attempt{{"etcd-backup", 3, 0, s, 1, flag}}, false, "no container yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := Diagnose(t.Context(), machine(test.attempts...), test.component)
+			v := Diagnose(t.Context(), machine(test.attempts...), test.component, time.Time{})
 			if v.Fatal != test.fatal || !strings.Contains(v.Summary, test.summary) {
 				t.Errorf("fatal %v: %s", v.Fatal, v.Summary)
 			}
@@ -88,14 +88,24 @@ func TestDiagnose(t *testing.T) {
 }
 
 func TestDiagnoseProgress(t *testing.T) {
-	progress := func(a ...attempt) string { return Diagnose(context.Background(), machine(a...), apiServer).Progress }
+	progress := func(a ...attempt) string {
+		return Diagnose(context.Background(), machine(a...), apiServer, time.Time{}).Progress
+	}
 	base := progress(attempt{apiServer, 0, 0, 0, 0, "W 10:00:01 port 123 closed"})
-	if again := progress(attempt{apiServer, 0, 0, 0, 0, "W 10:00:02 port 456 closed"}); again != base {
-		t.Errorf("the same message again is progress: %q, %q", base, again)
+	if again := progress(attempt{apiServer, 0, 0, 0, 0, "serving"}); again != base {
+		t.Errorf("another message is progress: %q, %q", base, again)
+	}
+	signs := func(log string) string {
+		return Diagnose(context.Background(), machine(attempt{apiServer, 0, 0, 0, 0, log}), apiServer, time.Time{}).Signs
+	}
+	if a, b := signs("W 10:00:01 port 123 closed"), signs("W 10:00:02 port 456 closed"); a != b {
+		t.Errorf("the same message again is a sign: %q, %q", a, b)
+	}
+	if signs("W 10:00:01 port 123 closed") == signs("serving") {
+		t.Error("another message is no sign")
 	}
 	for name, other := range map[string]string{
 		"nothing":     progress(),
-		"new message": progress(attempt{apiServer, 0, 0, 0, 0, "serving"}),
 		"exited":      progress(attempt{apiServer, 0, 0, 1, 1, "W 10:00:01 port 123 closed"}),
 		"new attempt": progress(attempt{apiServer, 1, 5, 0, 0, "W 10:00:01 port 123 closed"}),
 	} {
@@ -105,8 +115,50 @@ func TestDiagnoseProgress(t *testing.T) {
 	}
 }
 
+// TestDiagnoseSince: what ended before the cause was mended decides nothing; the first attempt after that does.
+func TestDiagnoseSince(t *testing.T) {
+	const flag = "Error: unknown flag: --foo"
+	s := time.Second
+	old := []attempt{{apiServer, 5, 9 * s, s, 1, flag}, {apiServer, 4, 0, s, 1, flag}}
+	next := append([]attempt{{apiServer, 6, 20 * s, s, 1, flag}}, old[0])
+	mended := time.Unix(0, int64(time.Hour+15*s))
+	if v := Diagnose(t.Context(), machine(old...), apiServer, mended); v.Fatal {
+		t.Errorf("the attempts of before decide: %s", v.Summary)
+	}
+	if v := Diagnose(t.Context(), machine(next...), apiServer, mended); !v.Fatal {
+		t.Errorf("it was not mended: %s", v.Summary)
+	}
+}
+
+// TestDiagnoseKilled: the kubelet's startup probe ends what never becomes healthy, and starts it again.
+func TestDiagnoseKilled(t *testing.T) {
+	const why = "E1124 02:40:44.1  1 x.go:1] \"no\" err=\"x509: certificate signed by unknown authority\""
+	m := time.Minute
+	lives := func(n uint32, lived time.Duration, log string) []attempt {
+		return []attempt{{apiServer, n, 20 * m, 0, 0, "starting"}, {apiServer, n - 1, 10 * m, lived, 137, log}}
+	}
+	for name, test := range map[string]struct {
+		attempts []attempt
+		fatal    bool
+	}{
+		"three times":      {lives(3, 4*m, why), true},
+		"twice":            {lives(2, 4*m, why), false},
+		"waits for etcd":   {lives(3, 4*m, "dial tcp 127.0.0.1:2379: connect: connection refused"), false},
+		"ended by itself":  {lives(3, time.Second, why), false},
+		"only one is kept": {lives(3, 4*m, why)[:1], false},
+	} {
+		v := Diagnose(t.Context(), machine(test.attempts...), apiServer, time.Time{})
+		if v.Fatal != test.fatal || test.fatal && !strings.Contains(v.Summary, "never became healthy: it was ended 3 times, the last time after 4m0s") {
+			t.Errorf("%s: fatal %v: %s", name, v.Fatal, v.Summary)
+		}
+	}
+	if v := Diagnose(t.Context(), machine(lives(3, 4*m, why)...), apiServer, time.Unix(0, int64(time.Hour+15*m))); v.Fatal {
+		t.Errorf("what was ended before decides: %s", v.Summary)
+	}
+}
+
 func TestDiagnoseWithoutRuntime(t *testing.T) {
-	v := Diagnose(t.Context(), &hosttest.Runtime{Err: errors.New("no socket")}, apiServer)
+	v := Diagnose(t.Context(), &hosttest.Runtime{Err: errors.New("no socket")}, apiServer, time.Time{})
 	if v.Fatal || !strings.Contains(v.Summary, "no socket") {
 		t.Errorf("%+v", v)
 	}

@@ -82,7 +82,7 @@ func unreachable(message string) bool {
 	message = strings.ToLower(message)
 	for _, sign := range []string{
 		"connection refused", "deadline exceeded", "i/o timeout", "no route to host", "tls handshake timeout",
-		"unexpected eof", "connection reset", "failed to wait for apiserver", "leader election lost", "timed out waiting",
+		"unexpected eof", "connection reset", "failed to wait for apiserver", "leaderelection lost", "leaderelection stopped", "timed out waiting",
 	} {
 		if strings.Contains(message, sign) {
 			return true
@@ -111,7 +111,8 @@ func newestFirst(attempts []host.Container) []host.Container {
 	return attempts
 }
 
-func ending(c host.Container) string {
+// ended says how a container ended.
+func ended(c host.Container) string {
 	text := fmt.Sprintf("exit code %d", c.ExitCode)
 	if c.Reason != "" && c.Reason != "Error" && c.Reason != "Completed" {
 		text += " (" + c.Reason + ")"

@@ -17,12 +17,6 @@ const (
 	LabelNoExternalLB = corev1.LabelNodeExcludeBalancers
 )
 
-// NodeRegistered says whether the Node is there and complete: the kubelet has set its kubernetes.io/hostname label.
-func (c *Client) NodeRegistered(ctx context.Context, name string) (bool, error) {
-	node, err := c.node(ctx, name)
-	return node != nil && node.Labels[corev1.LabelHostname] != "", err
-}
-
 // Marked says whether the node has the control-plane labels and all the taints given (by key, value and effect).
 // A node that is not registered is not marked.
 func (c *Client) Marked(ctx context.Context, name string, taints []corev1.Taint) (bool, error) {

@@ -79,7 +79,7 @@ func TestMarked(t *testing.T) {
 
 func TestNodeNotThere(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) { refuse(w, 404, "NotFound", `nodes "cp1" not found`) })
-	if ok, err := c.NodeRegistered(t.Context(), "cp1"); ok || err != nil {
+	if ok, err := c.NodeRegistered(t.Context(), "cp1", Identity{}); ok || err != nil {
 		t.Errorf("registered: %v, %v", ok, err)
 	}
 	if ok, err := c.Marked(t.Context(), "cp1", nil); ok || err != nil {

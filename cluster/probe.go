@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kubewright/kubewright/config"
@@ -35,9 +36,9 @@ type Probe struct {
 	CA []byte
 	// ServerName is what the server's certificate must be valid for. Default: the URL's host.
 	ServerName string
-	// Client, when set, is used instead of an anonymous connection, for an API server with --anonymous-auth=false. Its
-	// kubeconfig then decides about trust, and CA and ServerName are not used.
-	Client *Client
+	// Client, when set, asks again where an anonymous question is refused, as by an API server with --anonymous-auth=false.
+	// It asks its own server, and its kubeconfig decides about trust.
+	Client func() (*Client, error)
 
 	http *http.Client // kept over checks: a TLS handshake is what a check costs most
 }
@@ -94,17 +95,27 @@ func (p Probe) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	client := p.http
-	switch {
-	case p.Client != nil:
-		client = p.Client.http
-	case client == nil:
+	if client == nil {
 		client = p.newHTTP()
 		defer client.CloseIdleConnections()
 	}
-	if err := get(ctx, client, p.URL); err != nil {
+	err := get(ctx, client, p.URL)
+	if refused(err) && p.Client != nil {
+		err = p.askByName(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("%s is not healthy: %w", p.Name, err)
 	}
 	return nil
+}
+
+// askByName asks the same path with the client's credentials.
+func (p Probe) askByName(ctx context.Context) error {
+	c, err := p.Client()
+	if err != nil {
+		return err
+	}
+	return get(ctx, c.http, c.server+p.URL[strings.LastIndex(p.URL, "/"):])
 }
 
 // newHTTP makes the probe's own connection; proxies of the environment are not for components of this machine.

@@ -91,3 +91,24 @@ func TestProbeCheck(t *testing.T) {
 		t.Error("nobody listens, yet the check passes")
 	}
 }
+
+// TestProbeAsksByName: an API server that answers nobody it does not know is asked with credentials.
+func TestProbeAsksByName(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.URL.Path != "/livez" {
+			t.Errorf("asked %s", r.URL)
+		}
+	})
+	p := Probe{Name: apiServer, URL: c.Server() + "/livez"}
+	if err := p.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "answers 401") {
+		t.Errorf("without credentials: %v", err)
+	}
+	p.Client = func() (*Client, error) { return c, nil }
+	if err := p.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -134,7 +134,7 @@ func TestRealAdminAndNode(t *testing.T) {
 	node := &corev1.Node{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}, ObjectMeta: metav1.ObjectMeta{
 		Name: "cp1", Labels: map[string]string{corev1.LabelHostname: "cp1"}}}
 	node.Spec.Taints = []corev1.Taint{{Key: "theirs", Effect: corev1.TaintEffectNoSchedule}}
-	if ok, err := admin.NodeRegistered(ctx, "cp1"); ok || err != nil {
+	if ok, err := admin.NodeRegistered(ctx, "cp1", Identity{}); ok || err != nil {
 		t.Errorf("NodeRegistered = %v, %v before", ok, err)
 	}
 	must(t, func() error { _, err := admin.Apply(ctx, node, false); return err })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"syscall"
@@ -22,8 +23,9 @@ const (
 // errNotBound is temporary: the binding may be on its way to the authorizer.
 var errNotBound = errors.New("the identity of the kubeconfig is not bound to ClusterRole cluster-admin")
 
-// retry calls f until it succeeds, fails for good or ctx ends. The pauses grow from 20 ms to a second. When time is up the
-// last error of f is returned, because it says more than the context's.
+// retry calls f until it succeeds, fails for good or ctx ends. The pauses grow from 20 ms to a second, each of them longer or
+// shorter by up to half, so that many nodes that were refused together do not come back together. When time is up the last
+// error of f is returned, because it says more than the context's.
 func retry(ctx context.Context, f func(context.Context) error) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -42,7 +44,7 @@ func retry(ctx context.Context, f func(context.Context) error) error {
 		if ctx.Err() != nil || !temporary(err) {
 			return last
 		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(pause/2 + rand.N(pause))
 		select {
 		case <-ctx.Done():
 			timer.Stop()

@@ -128,7 +128,7 @@ func promoteMember(f *Facts) plan.Step {
 		Run: func(ctx context.Context, t *plan.Target) error {
 			progress := func(status string) {
 				if t.Runtime != nil {
-					if v := cluster.Diagnose(ctx, t.Runtime, config.Etcd); v.Summary != "" {
+					if v := cluster.Diagnose(ctx, t.Runtime, config.Etcd, f.Now); v.Summary != "" {
 						status = v.Summary
 					}
 				}

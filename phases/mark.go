@@ -3,7 +3,10 @@ package phases
 import (
 	"context"
 	"fmt"
+	"strings"
 
+	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/plan"
 )
 
@@ -36,8 +39,9 @@ func markControlPlane() Phase {
 	}
 }
 
-// registered waits for the Node object.
+// registered waits for the Node object of this machine.
 func registered(f *Facts, node string) plan.Step {
+	self := identity(f.Host)
 	return plan.Wait{
 		For:      fmt.Sprintf("the kubelet registers node %s", node),
 		Stall:    nodeTimeout,
@@ -47,12 +51,31 @@ func registered(f *Facts, node string) plan.Step {
 			if err != nil {
 				return err
 			}
-			ok, err := admin.NodeRegistered(ctx, node)
+			ok, err := admin.NodeRegistered(ctx, node, self)
 			if err == nil && !ok {
 				err = fmt.Errorf("node %s is not registered", node)
 			}
 			return err
 		},
+		Next: func(ctx context.Context, _ *plan.Target) error {
+			admin, err := f.admin(ctx)
+			if err != nil {
+				return err
+			}
+			return admin.WatchRegistered(ctx, node, self)
+		},
 		Watch: watchKubelet,
 	}
+}
+
+// identity is what the kubelet of this machine tells about it.
+func identity(h *host.Host) cluster.Identity {
+	read := func(path string) string {
+		data, err := h.ReadFile(path)
+		if err != nil {
+			return "" // then it is not compared
+		}
+		return strings.TrimSpace(string(data))
+	}
+	return cluster.Identity{MachineID: read("/etc/machine-id"), BootID: read("/proc/sys/kernel/random/boot_id")}
 }

@@ -22,6 +22,9 @@ func waitControlPlane() Phase {
 			steps := []plan.Step{waitKubelet(f.Config)}
 			ca := f.PKI.Data(f.Config.Cluster.CertificatesDir + "/ca.crt")
 			for _, p := range cluster.Probes(f.Config, ca) {
+				if p.Name == config.APIServer {
+					p.Client = func() (*cluster.Client, error) { return f.Client(f.AdminKubeconfig) }
+				}
 				steps = append(steps, plan.Wait{
 					For:   p.Name + " answers " + p.URL,
 					Stall: stall(f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
@@ -31,7 +34,7 @@ func waitControlPlane() Phase {
 						}
 						return startedAfterManifest(ctx, t, p.Name)
 					},
-					Watch: func(ctx context.Context, t *plan.Target) plan.Watched { return watchPod(ctx, t, f.Config, p.Name) },
+					Watch: func(ctx context.Context, t *plan.Target) plan.Watched { return watchPod(ctx, t, f, p.Name) },
 				})
 			}
 			return steps, nil

@@ -50,23 +50,26 @@ func watchKubelet(ctx context.Context, t *plan.Target) plan.Watched {
 }
 
 // watchPod looks at a component's containers while its health endpoint does not answer. What a component waits for can be
-// the cause: an API server without its etcd only says that it can't connect.
-func watchPod(ctx context.Context, t *plan.Target, c *config.Config, component string) plan.Watched {
+// the cause: an API server without its etcd only says that it can't connect. What ended before this run, or before it changed
+// the manifest, decides nothing.
+func watchPod(ctx context.Context, t *plan.Target, f *Facts, component string) plan.Watched {
 	if t.Runtime == nil {
 		return plan.Watched{}
 	}
 	seen := plan.Watched{}
-	for _, name := range causes(c, component) {
-		v := cluster.Diagnose(ctx, t.Runtime, name)
-		if v == nil {
-			continue
+	for _, name := range causes(f.Config, component) {
+		since := f.Now
+		if info, err := t.Host.Stat(manifestPath(name)); err == nil && info.ModTime.After(since) {
+			since = info.ModTime
 		}
+		v := cluster.Diagnose(ctx, t.Runtime, name, since)
 		seen.Progress += v.Progress + ";"
+		seen.Signs += v.Signs + ";"
 		if seen.Hopeless == nil && v.Fatal {
 			seen.Hopeless = fmt.Errorf("%s%s", v.Summary, quoted(v.Log))
 		}
 		if name == component {
-			seen.Status = v.Summary
+			seen.Status, seen.Detail = v.Summary, quoted(v.Log)
 		}
 	}
 	return seen
