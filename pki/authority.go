@@ -15,6 +15,8 @@ type pair struct {
 	certPEM, keyPEM   []byte
 	cert              *x509.Certificate
 	key               crypto.Signer
+	// newKey says that the key was made by this run.
+	newKey bool
 }
 
 func (s *Set) pair(row Row) (pair, error) {
@@ -44,13 +46,18 @@ func (s *Set) pair(row Row) (pair, error) {
 }
 
 // files are the pair's files, the key first: a key alone is completed by the next run, a certificate alone means that
-// its key is kept elsewhere.
+// its key is kept elsewhere. Only a new key that replaces a lost one follows its certificate: beside the old certificate it
+// would look like somebody else's, while the new certificate without it is where this run began.
 func (p pair) files(why string) []File {
-	var files []File
-	if p.keyPEM != nil {
-		files = append(files, File{Path: p.keyPath, Mode: 0o600, Data: p.keyPEM, Secret: true})
+	cert := File{Path: p.certPath, Mode: 0o644, Data: p.certPEM, Why: why}
+	if p.keyPEM == nil {
+		return []File{cert}
 	}
-	return append(files, File{Path: p.certPath, Mode: 0o644, Data: p.certPEM, Why: why})
+	key := File{Path: p.keyPath, Mode: 0o600, Data: p.keyPEM, Secret: true}
+	if p.newKey && p.cert != nil {
+		return []File{cert, key}
+	}
+	return []File{key, cert}
 }
 
 // needKey makes the key unless there is one.
@@ -61,6 +68,7 @@ func (s *Set) needKey(p *pair) (err error) {
 	if p.key, err = newKey(s.in.Rand, s.in.Config.Cluster.EncryptionAlgorithm); err != nil {
 		return err
 	}
+	p.newKey = true
 	p.keyPEM, err = encodeKey(p.key)
 	return err
 }

@@ -127,24 +127,46 @@ func TestSecondRunKeepsEveryByte(t *testing.T) {
 	}
 }
 
-// TestAnyPrefixCanGoOn stops after each file, as a crash does, and runs again.
+// TestAnyPrefixCanGoOn stops after each file, as a crash does, and runs again: from nothing, and from a whole PKI that lost
+// files. What was written before the crash stays, but for a certificate whose key is lost: it is made again with the next key.
 func TestAnyPrefixCanGoOn(t *testing.T) {
-	c := loadConfig(t, plain)
-	files := all(t, newDisk().set(t, c, now))
-	for n := range files {
-		d := newDisk()
-		d.write(files, n)
-		s := d.set(t, c, now.Add(time.Minute))
-		again := all(t, s)
-		d.write(again, len(again))
-		for i, f := range files[:n] {
-			if f.Link == "" && !strings.HasSuffix(f.Path, ".pem") && !bytes.Equal(d.files[f.Path], f.Data) {
-				t.Errorf("after %d files, file %d (%s) was made again", n, i, f.Path)
+	whole, c := made(t, plain)
+	for _, tc := range []struct {
+		name string
+		from *disk
+		lost []string
+	}{
+		{"nothing there", newDisk(), nil},
+		{"a leaf's key lost", whole, []string{pkiDir + "apiserver.key"}},
+		{"the keys of several CAs' leaves lost", whole, []string{
+			pkiDir + "apiserver.key", pkiDir + "etcd/server.key", pkiDir + "etcd/peer.key", pkiDir + "front-proxy-client.key",
+		}},
+		{"a leaf lost", whole, []string{pkiDir + "apiserver.crt", pkiDir + "apiserver.key", pkiDir + "etcd/peer.crt"}},
+		{"the kubelet's certificate lost", whole, []string{currentPEM}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			begin := func() *disk {
+				d := &disk{files: maps.Clone(tc.from.files), links: maps.Clone(tc.from.links)}
+				remove(tc.lost...)(d)
+				return d
 			}
-		}
-		if third := all(t, d.set(t, c, now.Add(time.Hour))); slices.ContainsFunc(third, func(f File) bool { return f.Why != "" }) {
-			t.Errorf("after %d files the second run was not the last to change something", n)
-		}
+			files := all(t, begin().set(t, c, now))
+			for n := range files {
+				d := begin()
+				d.write(files, n)
+				again := all(t, d.set(t, c, now.Add(time.Minute)))
+				d.write(again, len(again))
+				for i, f := range files[:n] {
+					if lostKey := f.Why != "" && i == n-1; f.Link == "" && !lostKey && !bytes.Equal(d.files[f.Path], f.Data) {
+						t.Errorf("after %d files, file %d (%s) was made again", n, i, f.Path)
+					}
+				}
+				third := all(t, d.set(t, c, now.Add(time.Hour)))
+				if slices.ContainsFunc(third, func(f File) bool { return f.Why != "" }) {
+					t.Errorf("after %d files the second run was not the last to change something", n)
+				}
+			}
+		})
 	}
 }
 
