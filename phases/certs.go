@@ -3,6 +3,7 @@ package phases
 import (
 	"context"
 	"path/filepath"
+	"strings"
 
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/pki"
@@ -47,7 +48,7 @@ func pkiSteps(f *Facts, row string) ([]plan.Step, error) {
 	var steps []plan.Step
 	for _, file := range files {
 		dir := filepath.Dir(file.Path)
-		if dir == config.KubeletPKIDir {
+		if strings.HasPrefix(dir+"/", config.KubeletDir+"/") {
 			steps = append(steps, plan.File{Path: config.KubeletDir, Dir: true, Mode: 0o700})
 		}
 		steps = append(steps, plan.File{Path: dir, Dir: true, Mode: 0o755}, fileStep(file))

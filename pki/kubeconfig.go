@@ -33,22 +33,36 @@ func (s *Set) kubeconfig(row Row) ([]File, error) {
 			return []File{{Path: name, Mode: 0o600, Data: have, Secret: true}}, nil
 		}
 	}
+	return s.embedded(row, ca, why)
+}
+
+// embedded makes a kubeconfig with its credentials inside.
+func (s *Set) embedded(row Row, ca pair, why string) ([]File, error) {
+	cert, key, err := s.credentials(row, ca)
+	if err != nil {
+		return nil, err
+	}
+	data, err := s.encodeKubeconfig(row, ca, clientcmdapi.AuthInfo{ClientCertificateData: cert, ClientKeyData: key})
+	if err != nil {
+		return nil, err
+	}
+	return []File{{Path: s.kubeconfigPath(row), Mode: 0o600, Data: data, Secret: true, Why: why}}, nil
+}
+
+// credentials makes a client certificate and its key, as PEM.
+func (s *Set) credentials(row Row, ca pair) (cert, key []byte, err error) {
 	if ca.key == nil {
-		return nil, fmt.Errorf("cannot make %s: the CA's key %s is not here; bring the kubeconfig", name, ca.keyPath)
+		return nil, nil, fmt.Errorf("cannot make %s: the CA's key %s is not here; bring the kubeconfig", s.kubeconfigPath(row), ca.keyPath)
 	}
 	p := pair{}
 	if err := s.needKey(&p); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	cert, err := s.issue(row, ca, p.key.Public(), ca.cert.NotBefore)
+	signed, err := s.issue(row, ca, p.key.Public(), ca.cert.NotBefore)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	data, err := s.encodeKubeconfig(row, ca, clientcmdapi.AuthInfo{ClientCertificateData: encodeCert(cert), ClientKeyData: p.keyPEM})
-	if err != nil {
-		return nil, err
-	}
-	return []File{{Path: name, Mode: 0o600, Data: data, Secret: true, Why: why}}, nil
+	return encodeCert(signed), p.keyPEM, nil
 }
 
 // encodeKubeconfig is the kubeconfig for a user: one cluster, one context.

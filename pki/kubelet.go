@@ -12,7 +12,8 @@ import (
 )
 
 // kubelet keeps or makes the kubelet's credentials in the form that the kubelet itself gives them after its first rotation:
-// a dated PEM file with certificate and key, a link to the current one, and a kubeconfig that refers to the link.
+// a dated PEM file with certificate and key, a link to the current one, and a kubeconfig that refers to the link. A kubeconfig
+// for elsewhere (KubeconfigDir) holds them itself, as kubeadm's does: this machine's kubelet has nothing to do with it.
 func (s *Set) kubelet(row Row) ([]File, error) {
 	name := s.kubeconfigPath(row)
 	have, err := s.read(name)
@@ -23,54 +24,62 @@ func (s *Set) kubelet(row Row) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	why := ""
 	if have != nil {
-		kept, why, err := s.keepKubelet(row, name, have, bundle)
-		if err != nil {
+		if why, err = s.replaceKubelet(row, name, have, ca, bundle); err != nil {
 			return nil, err
 		}
-		if kept {
+		if why == "" {
 			return []File{{Path: name, Mode: 0o600, Data: have, Secret: true}}, nil
 		}
-		return s.makeKubelet(row, ca, bundle, why)
 	}
-	return s.makeKubelet(row, ca, bundle, "")
+	if s.in.KubeconfigDir != config.KubernetesDir {
+		return s.embedded(row, ca, why)
+	}
+	return s.linked(row, ca, bundle, why)
 }
 
-// keepKubelet says whether kubelet.conf and what it refers to are good, and if not, why.
-func (s *Set) keepKubelet(row Row, name string, have []byte, bundle []*x509.Certificate) (kept bool, why string, err error) {
+// replaceKubelet says why kubelet.conf or what it refers to must be made again; empty to keep it.
+func (s *Set) replaceKubelet(row Row, name string, have []byte, ca pair, bundle []*x509.Certificate) (why string, err error) {
 	if why, err = s.checkKubeconfig(row, name, have, bundle); err != nil || why != "" {
-		return false, why, err
+		return why, err
 	}
 	kc, err := parseKubeconfig(have)
 	if err != nil {
-		return false, "", unusable(name, err)
+		return "", unusable(name, err)
 	}
 	certPEM := kc.auth.ClientCertificateData
 	if file := kc.auth.ClientCertificate; len(certPEM) == 0 && file != "" {
 		if certPEM = s.Data(file); certPEM == nil {
-			return false, "its client certificate " + file + " is not there", nil
+			return "its client certificate " + file + " is not there", nil
 		}
 	}
 	if len(certPEM) == 0 {
-		return true, "", nil
+		return "", nil
 	}
 	cert, err := parseCert(certPEM)
 	if err != nil {
-		return false, "its client certificate is damaged", nil
+		return "its client certificate is damaged", nil
 	}
 	if node := nodeOf(cert); node != nodeName(s.in.Config) {
-		return false, "", fmt.Errorf("cannot use %s: it is for node %s, but this node is to be %s; reset the node first, "+
+		return "", fmt.Errorf("cannot use %s: it is for node %s, but this node is to be %s; reset the node first, "+
 			"or set nodeRegistration.name to %s", name, node, nodeName(s.in.Config), node)
 	}
 	if s.in.Now.After(cert.NotAfter) {
-		return false, "its client certificate expired on " + day(cert.NotAfter), nil
+		return "its client certificate expired on " + day(cert.NotAfter), nil
 	}
-	return true, "", nil
+	link := s.in.Config.KubeletClientPEM()
+	if left := kc.auth.ClientCertificate; path.Base(left) == config.KubeletClientLink && left != link &&
+		(ca.key != nil || s.goodPEM(row, link, bundle)) {
+		return "the kubelet rotates its certificate in " + path.Dir(link) + " (cert-dir)", nil
+	}
+	return "", nil
 }
 
-// makeKubelet makes the three files. A good PEM file that an interrupted run left is used.
-func (s *Set) makeKubelet(row Row, ca pair, bundle []*x509.Certificate, why string) ([]File, error) {
-	link := config.KubeletClientCertificate
+// linked makes the three files. A good PEM file that an interrupted run left is used: its name follows from the certificate's
+// beginning, which is the CA's, so that every run looks at the same place.
+func (s *Set) linked(row Row, ca pair, bundle []*x509.Certificate, why string) ([]File, error) {
+	link := s.in.Config.KubeletClientPEM()
 	conf, err := s.encodeKubeconfig(row, ca, clientcmdapi.AuthInfo{ClientCertificate: link, ClientKey: link})
 	if err != nil {
 		return nil, err
@@ -79,23 +88,32 @@ func (s *Set) makeKubelet(row Row, ca pair, bundle []*x509.Certificate, why stri
 	if s.goodPEM(row, link, bundle) {
 		return []File{confFile}, nil
 	}
-	if ca.key == nil {
-		return nil, fmt.Errorf("cannot make %s: the CA's key %s is not here; bring the kubeconfig", confFile.Path, ca.keyPath)
-	}
-	p := pair{}
-	if err := s.needKey(&p); err != nil {
+	if err := s.otherNode(link); err != nil {
 		return nil, err
 	}
-	cert, err := s.issue(row, ca, p.key.Public(), ca.cert.NotBefore)
+	dated := path.Join(path.Dir(link), "kubelet-client-"+ca.cert.NotBefore.UTC().Format("2006-01-02-15-04-05")+".pem")
+	pem := File{Path: dated, Mode: 0o600, Data: s.Data(dated), Secret: true}
+	if !s.goodPEM(row, dated, bundle) {
+		cert, key, err := s.credentials(row, ca)
+		if err != nil {
+			return nil, err
+		}
+		pem.Data = append(cert, key...)
+	}
+	return []File{pem, {Path: link, Link: dated}, confFile}, nil
+}
+
+// otherNode refuses to take the place of a certificate that is another node's.
+func (s *Set) otherNode(link string) error {
+	cert, err := parseCert(s.Data(link))
 	if err != nil {
-		return nil, err
+		return nil //nolint:nilerr // nothing is there, or nothing that a kubelet could use
 	}
-	dated := path.Join(config.KubeletPKIDir, "kubelet-client-"+s.in.Now.UTC().Format("2006-01-02-15-04-05")+".pem")
-	return []File{
-		{Path: dated, Mode: 0o600, Data: append(encodeCert(cert), p.keyPEM...), Secret: true},
-		{Path: link, Link: dated},
-		confFile,
-	}, nil
+	if node := nodeOf(cert); node != nodeName(s.in.Config) {
+		return fmt.Errorf("cannot replace %s: it is the certificate of node %s, but this node is to be %s; reset the node first, "+
+			"or set nodeRegistration.name to %s", link, node, nodeName(s.in.Config), node)
+	}
+	return nil
 }
 
 // goodPEM says whether a PEM file holds a certificate of this node and its key.
@@ -115,7 +133,8 @@ func (s *Set) goodPEM(row Row, name string, bundle []*x509.Certificate) bool {
 func (s *Set) KubeletFinalize() ([]File, error) {
 	name := path.Join(s.in.KubeconfigDir, "kubelet.conf")
 	have, err := s.read(name)
-	if err != nil || have == nil || s.Data(config.KubeletClientCertificate) == nil {
+	link := s.in.Config.KubeletClientPEM()
+	if err != nil || have == nil || s.Data(link) == nil {
 		return nil, err
 	}
 	kc, err := parseKubeconfig(have)
@@ -132,7 +151,7 @@ func (s *Set) KubeletFinalize() ([]File, error) {
 	for i := range whole.AuthInfos {
 		auth := &whole.AuthInfos[i].AuthInfo
 		auth.ClientCertificateData, auth.ClientKeyData = nil, nil
-		auth.ClientCertificate, auth.ClientKey = config.KubeletClientCertificate, config.KubeletClientCertificate
+		auth.ClientCertificate, auth.ClientKey = link, link
 	}
 	data, err := yaml.Marshal(whole)
 	if err != nil {

@@ -1,10 +1,12 @@
 package pki
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -49,9 +51,7 @@ type Set struct {
 
 // Plan prepares the set. It reads nothing yet and makes no key before one is asked for.
 func Plan(in Input) *Set {
-	if in.KubeconfigDir == "" {
-		in.KubeconfigDir = config.KubernetesDir
-	}
+	in.KubeconfigDir = path.Clean(cmp.Or(in.KubeconfigDir, config.KubernetesDir))
 	return &Set{in: in, planned: map[string][]File{}, byPath: map[string]File{}, errs: map[string]error{}}
 }
 
