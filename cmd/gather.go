@@ -106,22 +106,30 @@ func (f *initFlags) certificateKeyFor(facts *phases.Facts) error {
 	return err
 }
 
-// clients opens kubeconfigs as they are or will be. They talk to server, or when that is empty to the one that they name: init
-// talks to the API server of this machine, even where a load balancer in front of it is not up yet.
-func clients(f *phases.Facts, server string) func(string) (*cluster.Client, error) {
+// clients opens kubeconfigs as they are or will be. They talk to the server that they name; only admin.conf and
+// super-admin.conf talk to local, unless it is empty: init talks to the API server of this machine, even where a load balancer
+// in front of it is not up yet.
+func clients(f *phases.Facts, local string) func(string) (*cluster.Client, error) {
 	open := map[string]*cluster.Client{}
 	return func(path string) (*cluster.Client, error) {
+		path, err := filepath.Abs(path)
+		if err != nil {
+			return nil, fmt.Errorf("cannot find %s: %w", path, err)
+		}
 		if c := open[path]; c != nil {
 			return c, nil
 		}
 		data := f.PKI.Data(path)
 		if data == nil {
-			var err error
 			if data, err = f.Host.ReadFile(path); err != nil {
-				return nil, fmt.Errorf("cannot read the credentials for the cluster: %w", err)
+				return nil, fmt.Errorf("cannot talk to the cluster: %w", err)
 			}
 		}
-		c, err := cluster.New(data, cluster.Options{Server: server})
+		o := cluster.Options{}
+		if path == config.AdminKubeconfig || path == config.SuperAdminKubeconfig {
+			o.Server = local
+		}
+		c, err := cluster.New(data, o)
 		if err != nil {
 			return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
 		}
