@@ -48,7 +48,21 @@ func (c Command) Plan(ctx context.Context, f *Facts) (plan.Plan, error) {
 		}
 		p.Sections = append(p.Sections, plan.Section{Phase: ph.Name, Steps: slices.DeleteFunc(steps, again(made))})
 	}
+	if f.bindsAdmins() {
+		beforeAPI(p, bindAdmins(f))
+	}
 	return p, nil
+}
+
+// beforeAPI puts a step before the first one that talks to the cluster, whichever phase that is of.
+func beforeAPI(p plan.Plan, step plan.Step) {
+	for i := range p.Sections {
+		s := &p.Sections[i]
+		if at := slices.IndexFunc(s.Steps, plan.NeedsAPI); at >= 0 {
+			s.Steps = slices.Insert(s.Steps, at, step)
+			return
+		}
+	}
 }
 
 // again finds directories that an earlier step makes: phases name what they need, because each can run alone.

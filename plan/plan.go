@@ -63,6 +63,9 @@ func Final(s Step) bool {
 	return ok
 }
 
+// NeedsAPI says that the step talks to the cluster.
+func NeedsAPI(s Step) bool { return talksToAPI(s) }
+
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
