@@ -3,6 +3,7 @@ package phases
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -22,9 +23,9 @@ func uploadCerts() Phase {
 			if !f.UploadCerts {
 				return nil, nil
 			}
-			if f.PKI.ExternalCA() {
-				return nil, fmt.Errorf("cannot upload certificates: the key of the cluster's CA is not on this machine; " +
-					"leave --upload-certs out and bring the files to the other nodes yourself")
+			if missing := f.PKI.MissingToUpload(); missing != nil {
+				return nil, fmt.Errorf("cannot upload certificates: other control-plane nodes need these files, and they are not on this machine:\n"+
+					"  %s\nleave --upload-certs out and bring the other nodes what they need yourself", strings.Join(missing, "\n  "))
 			}
 			secret, others, err := manifests.CertsSecret(f.Config, f.PKI.Data, f.CertificateKey, f.Now, f.Rand)
 			if err != nil {

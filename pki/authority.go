@@ -195,3 +195,25 @@ func (s *Set) MissingShared() []string {
 	}
 	return missing
 }
+
+// MissingToUpload lists the files that all control-plane nodes share and that are not here, keys of CAs included: nodes that
+// get them from the cluster get them all.
+func (s *Set) MissingToUpload() []string {
+	dir := s.in.Config.Cluster.CertificatesDir
+	var missing []string
+	for _, row := range Certificates() {
+		if row.ca != "" || row.ownEtcd && s.in.Config.ExternalEtcd() {
+			continue
+		}
+		paths := []string{row.certPath(dir), row.keyPath(dir)}
+		if row.Name == saRow {
+			paths[0] = row.publicPath(dir)
+		}
+		for _, p := range paths {
+			if s.Data(p) == nil {
+				missing = append(missing, p)
+			}
+		}
+	}
+	return missing
+}

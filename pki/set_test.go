@@ -270,3 +270,17 @@ func TestMissingShared(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestMissingToUpload(t *testing.T) {
+	d, c := made(t, plain)
+	remove(pkiDir+"front-proxy-ca.key", pkiDir+"etcd/ca.key", pkiDir+"apiserver.key", pkiDir+"sa.pub")(d)
+	want := []string{pkiDir + "front-proxy-ca.key", pkiDir + "etcd/ca.key", pkiDir + "sa.pub"}
+	if diff := cmp.Diff(want, d.set(t, c, now).MissingToUpload()); diff != "" {
+		t.Error(diff)
+	}
+	remove(pkiDir + "etcd/ca.crt")(d)
+	want = []string{pkiDir + "front-proxy-ca.key", pkiDir + "sa.pub"}
+	if diff := cmp.Diff(want, d.set(t, loadConfig(t, ownEtcdOff), now).MissingToUpload()); diff != "" {
+		t.Errorf("with somebody else's etcd: %s", diff)
+	}
+}
