@@ -46,6 +46,7 @@ func (f *runFlags) execute(ctx context.Context, env *Env, s *session, p plan.Pla
 		return f.preview(ctx, env, s, p, out)
 	}
 	s.target.Progress = out.progress
+	s.target.Warn = func(message string) { out.warn([]string{message}) }
 	r := plan.Runner{Target: s.target, Observer: out.observer()}
 	if f.elsewhere() {
 		if err := f.makeRoot(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/kubewright/kubewright/plan"
 	"github.com/kubewright/kubewright/preflight"
@@ -19,20 +20,33 @@ func preflightInit() Phase {
 			if f.Preflight == nil {
 				return nil, nil
 			}
-			return checked(ctx, f, true, preflight.Init(f.Config, *f.Preflight, f.Resume))
+			return checked(ctx, f, true, preflight.Init(f.Stored(), *f.Preflight, f.Resume))
 		},
 	}
 }
 
-// checked runs the checks and, for a control plane, wants the images that are missing.
+// checked runs the checks and, for a control plane, wants the images that are missing; not those of addons that are left out.
 func checked(ctx context.Context, f *Facts, controlPlane bool, checks []preflight.Check) ([]plan.Step, error) {
-	report := preflight.Run(ctx, checks, f.Config.Init.NodeRegistration.IgnorePreflightErrors)
+	node := f.Config.Init.NodeRegistration
+	report := preflight.Run(ctx, checks, node.IgnorePreflightErrors)
 	f.PreflightReport = report
 	if err := report.Err(); err != nil && !f.Lenient {
 		return nil, err
 	}
-	if !controlPlane || f.Config.Init.NodeRegistration.ImagePullPolicy == corev1.PullNever {
+	if !controlPlane || node.ImagePullPolicy == corev1.PullNever {
 		return nil, nil
 	}
-	return []plan.Step{plan.Image{Refs: f.Config.Images()}}, nil
+	pull := plan.Image{
+		Refs: f.Stored().Images(), Parallel: !ptr.Deref(node.ImagePullSerial, true),
+		Optional: preflight.Ignores(node.IgnorePreflightErrors, "ImagePull"),
+	}
+	if pull.Optional {
+		pull.Hint = "the kubelet will try to pull what it needs"
+		if f.Runtime == nil && !f.Lenient {
+			return nil, nil // that it can't be asked is ignored as well
+		}
+	} else {
+		pull.Hint = "to let the kubelet pull what it needs: --ignore-preflight-errors=ImagePull"
+	}
+	return []plan.Step{pull}, nil
 }

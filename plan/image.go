@@ -2,15 +2,27 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 )
+
+// pullTries is how often an image is asked for: registries have bad moments.
+const pullTries = 5
 
 // Image is a set of container images that should be present. Pulled images stay: there is nothing to undo.
 type Image struct {
 	Refs []string
-	// Pull fetches one image, with the retries that its caller wants. Nil means the runtime's plain pull.
-	Pull func(ctx context.Context, t *Target, ref string) error
+	// Parallel pulls all that is missing at the same time, not one after the other.
+	Parallel bool
+	// Optional goes on, with a warning, without an image that can't be had.
+	Optional bool
+	// Hint says what to do about an image that can't be had, in lines of its own.
+	Hint string
+	// Pause is the time before the second try to pull an image; it grows with each further one. Zero means half a second.
+	Pause time.Duration
 }
 
 func (i Image) String() string {
@@ -20,7 +32,7 @@ func (i Image) String() string {
 	return fmt.Sprintf("%d images", len(i.Refs))
 }
 
-// Diff asks the runtime which images are missing.
+// Diff asks the runtime which images are missing. Those that this run goes on without do not count.
 func (i Image) Diff(ctx context.Context, t *Target) (Change, error) {
 	if t.Runtime == nil {
 		return Change{Kind: Unknown, Why: "the container runtime is not asked"}, nil
@@ -35,8 +47,11 @@ func (i Image) Diff(ctx context.Context, t *Target) (Change, error) {
 func (i Image) missing(ctx context.Context, t *Target) ([]string, error) {
 	var missing []string
 	for _, ref := range i.Refs {
+		if t.without[ref] {
+			continue
+		}
 		ok, err := t.Runtime.HasImage(ctx, ref)
-		if err != nil {
+		if err != nil && !i.Optional {
 			return nil, err
 		}
 		if !ok {
@@ -46,7 +61,7 @@ func (i Image) missing(ctx context.Context, t *Target) ([]string, error) {
 	return missing, nil
 }
 
-// Apply pulls what is missing, one after the other.
+// Apply pulls what is missing. It tries every image before it says which can't be had.
 func (i Image) Apply(ctx context.Context, t *Target) error {
 	if t.Runtime == nil {
 		return fmt.Errorf("cannot pull images: the container runtime can't be reached")
@@ -55,15 +70,68 @@ func (i Image) Apply(ctx context.Context, t *Target) error {
 	if err != nil {
 		return err
 	}
-	pull := i.Pull
-	if pull == nil {
-		pull = func(ctx context.Context, t *Target, ref string) error { return t.Runtime.PullImage(ctx, ref) }
+	failed := make([]error, len(missing))
+	var group sync.WaitGroup
+	for n, ref := range missing {
+		if i.Parallel {
+			group.Go(func() { failed[n] = i.pull(ctx, t, ref) })
+			continue
+		}
+		t.progress(fmt.Sprintf("pulling %s (%d of %d)", ref, n+1, len(missing)))
+		failed[n] = i.pull(ctx, t, ref)
+	}
+	if i.Parallel {
+		t.progress("pulling " + strings.Join(missing, ", "))
+	}
+	group.Wait()
+	err = errors.Join(failed...)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return err
+	case !i.Optional:
+		return i.hinted(err)
 	}
 	for n, ref := range missing {
-		t.progress(fmt.Sprintf("pulling %s (%d of %d)", ref, n+1, len(missing)))
-		if err := pull(ctx, t, ref); err != nil {
-			return fmt.Errorf("cannot pull %s: %w", ref, err)
+		if failed[n] != nil {
+			t.goWithout(ref)
 		}
 	}
+	t.warn(i.hinted(err).Error())
 	return nil
+}
+
+func (i Image) hinted(err error) error {
+	if i.Hint == "" {
+		return err
+	}
+	return fmt.Errorf("%w\n%s", err, i.Hint)
+}
+
+// pull asks for one image several times.
+func (i Image) pull(ctx context.Context, t *Target, ref string) error {
+	pause := i.Pause
+	if pause == 0 {
+		pause = 500 * time.Millisecond
+	}
+	for try := 1; ; try++ {
+		err := t.Runtime.PullImage(ctx, ref)
+		if err == nil || try == pullTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(try) * pause):
+		}
+	}
+}
+
+// goWithout remembers an image that this run can't have.
+func (t *Target) goWithout(ref string) {
+	if t.without == nil {
+		t.without = map[string]bool{}
+	}
+	t.without[ref] = true
 }

@@ -76,9 +76,19 @@ type Target struct {
 	Elsewhere bool
 	// Progress, when set, is told what a long step waits for now.
 	Progress func(status string)
+	// Warn, when set, is told what a step went on without.
+	Warn func(message string)
 
+	// without holds the images that the run goes on without.
+	without map[string]bool
 	// pending holds the files that earlier steps of a previewed plan would change.
 	pending map[string]bool
+}
+
+func (t *Target) warn(message string) {
+	if t.Warn != nil {
+		t.Warn(message)
+	}
 }
 
 func (t *Target) progress(status string) {
