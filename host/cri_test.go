@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -27,6 +28,7 @@ type server struct {
 	pods       []*runtimev1.PodSandbox
 	containers []*runtimev1.Container
 	statuses   map[string]*runtimev1.ContainerStatus
+	calls      []string
 }
 
 func (s *server) Version(context.Context, *runtimev1.VersionRequest) (*runtimev1.VersionResponse, error) {
@@ -73,7 +75,11 @@ func (s *server) ListPodSandbox(context.Context, *runtimev1.ListPodSandboxReques
 func (s *server) ListContainers(_ context.Context, r *runtimev1.ListContainersRequest) (*runtimev1.ListContainersResponse, error) {
 	resp := &runtimev1.ListContainersResponse{}
 	for _, c := range s.containers {
-		if c.Labels[namespaceLabel] == r.Filter.LabelSelector[namespaceLabel] {
+		if r.Filter.PodSandboxId != "" {
+			if c.PodSandboxId == r.Filter.PodSandboxId && c.State == r.Filter.State.GetState() {
+				resp.Containers = append(resp.Containers, c)
+			}
+		} else if c.Labels[namespaceLabel] == r.Filter.LabelSelector[namespaceLabel] {
 			resp.Containers = append(resp.Containers, c)
 		}
 	}
@@ -85,6 +91,24 @@ func (s *server) ContainerStatus(_ context.Context, r *runtimev1.ContainerStatus
 		return &runtimev1.ContainerStatusResponse{Status: st}, nil
 	}
 	return nil, status.Error(codes.NotFound, "no such container")
+}
+
+func (s *server) StopContainer(_ context.Context, r *runtimev1.StopContainerRequest) (*runtimev1.StopContainerResponse, error) {
+	s.calls = append(s.calls, fmt.Sprintf("stop container %s in %d s", r.ContainerId, r.Timeout))
+	return nil, status.Error(codes.NotFound, "it has ended meanwhile")
+}
+
+func (s *server) StopPodSandbox(_ context.Context, r *runtimev1.StopPodSandboxRequest) (*runtimev1.StopPodSandboxResponse, error) {
+	s.calls = append(s.calls, "stop pod "+r.PodSandboxId)
+	return &runtimev1.StopPodSandboxResponse{}, nil
+}
+
+func (s *server) RemovePodSandbox(_ context.Context, r *runtimev1.RemovePodSandboxRequest) (*runtimev1.RemovePodSandboxResponse, error) {
+	s.calls = append(s.calls, "remove pod "+r.PodSandboxId)
+	if r.PodSandboxId == "busy" {
+		return nil, status.Error(codes.Internal, "device busy")
+	}
+	return &runtimev1.RemovePodSandboxResponse{}, nil
 }
 
 // serve lets s listen at a path of the host; a nil s is a gRPC server without the CRI.
@@ -232,5 +256,33 @@ func TestLogs(t *testing.T) {
 	tail, err := h.tail("/var/log/pods/a/0.log", int64(len(log)-5))
 	if err != nil || tail != "2026-01-01T00:00:00Z stdout F two words\n" {
 		t.Errorf("tail: %q, %v", tail, err)
+	}
+}
+
+func TestPods(t *testing.T) {
+	pod := func(id, source string) *runtimev1.PodSandbox {
+		return &runtimev1.PodSandbox{Id: id, CreatedAt: 5, Labels: map[string]string{podNameLabel: id + "-cp1"}, Annotations: map[string]string{sourceAnnotation: source}}
+	}
+	s := &server{
+		pods: []*runtimev1.PodSandbox{pod("etcd", "file"), pod("coredns", "api")},
+		containers: []*runtimev1.Container{
+			{Id: "c1", PodSandboxId: "etcd", State: runtimev1.ContainerState_CONTAINER_RUNNING},
+			{Id: "c2", PodSandboxId: "etcd", State: runtimev1.ContainerState_CONTAINER_EXITED},
+			{Id: "c3", PodSandboxId: "coredns", State: runtimev1.ContainerState_CONTAINER_RUNNING},
+		},
+	}
+	_, r := open(t, s)
+	pods, err := r.StaticPods(t.Context())
+	if diff := cmp.Diff([]Pod{{ID: "etcd", Name: "etcd-cp1", CreatedAt: 5}}, pods); diff != "" || err != nil {
+		t.Errorf("%s %v", diff, err)
+	}
+	if err := r.RemovePod(t.Context(), "etcd"); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"stop container c1 in 10 s", "stop pod etcd", "remove pod etcd"}, s.calls); diff != "" {
+		t.Error(diff)
+	}
+	if err := r.RemovePod(t.Context(), "busy"); err == nil || !strings.Contains(err.Error(), "cannot remove pod busy: device busy") {
+		t.Errorf("%v", err)
 	}
 }

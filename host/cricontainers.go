@@ -33,17 +33,15 @@ func (c *cri) Containers(ctx context.Context) ([]Container, error) {
 }
 
 func (c *cri) containers(ctx context.Context) ([]Container, error) {
-	inKubeSystem := map[string]string{namespaceLabel: "kube-system"}
-	// Only the sandbox carries the pod's annotations.
-	pods, err := c.runtime.ListPodSandbox(ctx, &runtimev1.ListPodSandboxRequest{Filter: &runtimev1.PodSandboxFilter{LabelSelector: inKubeSystem}})
+	pods, err := c.staticPods(ctx)
 	if err != nil {
 		return nil, err
 	}
 	static := map[string]bool{}
-	for _, pod := range pods.Items {
-		static[pod.Id] = pod.Annotations[sourceAnnotation] == "file"
+	for _, pod := range pods {
+		static[pod.ID] = true
 	}
-	all, err := c.runtime.ListContainers(ctx, &runtimev1.ListContainersRequest{Filter: &runtimev1.ContainerFilter{LabelSelector: inKubeSystem}})
+	all, err := c.runtime.ListContainers(ctx, &runtimev1.ListContainersRequest{Filter: &runtimev1.ContainerFilter{LabelSelector: inKubeSystem()}})
 	if err != nil {
 		return nil, err
 	}

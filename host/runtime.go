@@ -20,7 +20,18 @@ type Runtime interface {
 	Containers(ctx context.Context) ([]Container, error)
 	// Logs returns the last n lines of a container's log.
 	Logs(ctx context.Context, containerID string, n int) ([]string, error)
+	// StaticPods lists the static pods in kube-system that the runtime has, running or not.
+	StaticPods(ctx context.Context) ([]Pod, error)
+	// RemovePod stops the containers of a pod, with ten seconds to end by themselves, and removes them and the pod. One that is
+	// gone is no error.
+	RemovePod(ctx context.Context, id string) error
 	Close() error
+}
+
+// Pod is one pod as the runtime tells it: a sandbox. A static pod whose manifest changed is another pod of the same name.
+type Pod struct {
+	ID, Name  string
+	CreatedAt int64 // nanoseconds since the epoch
 }
 
 // Container is one container as the runtime tells it.

@@ -18,10 +18,10 @@ func waitControlPlane() Phase {
 	return Phase{
 		Name: "wait-control-plane", About: "Wait for the control plane to start",
 		Flags: []string{"config", "dry-run"},
-		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
-			steps := []plan.Step{waitKubelet(f.Config)}
-			ca := f.PKI.Data(f.Config.Cluster.CertificatesDir + "/ca.crt")
-			for _, p := range cluster.Probes(f.Config, ca) {
+		Steps: func(ctx context.Context, f *Facts) ([]plan.Step, error) {
+			probes := cluster.Probes(f.Config, f.PKI.Data(f.Config.Cluster.CertificatesDir+"/ca.crt"))
+			steps := append(stalePods(ctx, f, probes[0]), waitKubelet(f.Config))
+			for _, p := range probes {
 				if p.Name == config.APIServer {
 					p.Client = func() (*cluster.Client, error) { return f.Client(f.AdminKubeconfig) }
 				}

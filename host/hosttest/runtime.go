@@ -28,6 +28,7 @@ type Runtime struct {
 	pulled     []string
 	containers []host.Container
 	logs       map[string][]string
+	pods       []host.Pod
 	closed     bool
 }
 
@@ -145,6 +146,31 @@ func (r *Runtime) Logs(ctx context.Context, containerID string, n int) ([]string
 	defer r.mu.Unlock()
 	lines := r.logs[containerID]
 	return slices.Clone(lines[max(0, len(lines)-n):]), r.err(ctx)
+}
+
+// SetStaticPods makes StaticPods return these.
+func (r *Runtime) SetStaticPods(list ...host.Pod) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pods = list
+}
+
+// StaticPods returns what SetStaticPods set and RemovePod left.
+func (r *Runtime) StaticPods(ctx context.Context) ([]host.Pod, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.pods), r.err(ctx)
+}
+
+// RemovePod takes a pod away.
+func (r *Runtime) RemovePod(ctx context.Context, id string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.err(ctx); err != nil {
+		return err
+	}
+	r.pods = slices.DeleteFunc(r.pods, func(p host.Pod) bool { return p.ID == id })
+	return nil
 }
 
 // Close records that it was called.
