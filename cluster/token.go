@@ -2,11 +2,15 @@ package cluster
 
 import (
 	"bytes"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	bootstrapapi "k8s.io/cluster-bootstrap/token/api"
 	bootstrapsecrets "k8s.io/cluster-bootstrap/util/secrets"
+
+	"github.com/kubewright/kubewright/config"
 )
 
 // TokenAlike says whether a bootstrap token's Secret that is in the cluster is good for the same joins as the one wanted: the
@@ -18,6 +22,22 @@ func TokenAlike(have, want *corev1.Secret, now time.Time) bool {
 		}
 	}
 	return !bootstrapsecrets.HasExpired(have, now)
+}
+
+// JoinToken returns the token of a bootstrap token's Secret, "id.secret", if a node can join with it now: not expired, good for
+// finding the cluster and for asking for a certificate, and in the group that the join's RBAC is made for.
+func JoinToken(s *corev1.Secret, now time.Time) (string, bool) {
+	id, secret := string(s.Data[bootstrapapi.BootstrapTokenIDKey]), string(s.Data[bootstrapapi.BootstrapTokenSecretKey])
+	if id == "" || secret == "" || bootstrapsecrets.HasExpired(s, now) {
+		return "", false
+	}
+	for _, usage := range []string{bootstrapapi.BootstrapTokenUsageSigningKey, bootstrapapi.BootstrapTokenUsageAuthentication} {
+		if string(s.Data[usage]) != "true" {
+			return "", false
+		}
+	}
+	groups := strings.Split(string(s.Data[bootstrapapi.BootstrapTokenExtraGroupsKey]), ",")
+	return id + "." + secret, slices.Contains(groups, config.NodeBootstrapTokenAuthGroup)
 }
 
 // value is a Secret's value, whichever way it is written.

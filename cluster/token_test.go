@@ -29,3 +29,35 @@ func TestTokenAlike(t *testing.T) {
 		}
 	}
 }
+
+func TestJoinToken(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	good := map[string]string{
+		"token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-signing": "true",
+		"usage-bootstrap-authentication": "true", "auth-extra-groups": "system:bootstrappers:a,system:bootstrappers:kubeadm:default-node-token",
+		"expiration": "2026-11-24T13:00:00Z",
+	}
+	for name, test := range map[string]struct {
+		key, value string
+		want       bool
+	}{
+		"good":                  {"description", "x", true},
+		"expired":               {"expiration", "2026-11-24T11:00:00Z", false},
+		"only finds":            {"usage-bootstrap-authentication", "false", false},
+		"only asks":             {"usage-bootstrap-signing", "", false},
+		"in another group":      {"auth-extra-groups", "system:bootstrappers:a", false},
+		"broken":                {"token-secret", "", false},
+		"without an end":        {"expiration", "", true},
+		"broken end is expired": {"expiration", "tomorrow", false},
+	} {
+		s := &corev1.Secret{Data: map[string][]byte{}}
+		for key, value := range good {
+			s.Data[key] = []byte(value)
+		}
+		s.Data[test.key] = []byte(test.value)
+		token, ok := JoinToken(s, now)
+		if ok != test.want || ok && token != "abcdef.0123456789abcdef" {
+			t.Errorf("%s: %q, %v", name, token, ok)
+		}
+	}
+}

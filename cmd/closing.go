@@ -4,66 +4,78 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/phases"
+	"github.com/kubewright/kubewright/pki"
 	"github.com/kubewright/kubewright/plan"
 	"github.com/kubewright/kubewright/templates"
 )
 
 // closing says how the run ended and, after a whole init, what to do next.
 func (f *initFlags) closing(ctx context.Context, s *session, changes int, out *reporter) error {
-	if out.json != nil {
-		out.json.emit(event{Event: "result", Changes: &changes})
-		return nil
-	}
 	if f.elsewhere() {
-		out.line("Written below %s: %d changes.", f.root, changes)
-		return nil
+		if out.json == nil {
+			out.line("Written below %s: %d changes.", f.root, changes)
+		}
+		return out.result(changes, nil)
 	}
-	show := f.phase == "show-join-command" || f.phase == "" && changes > 0
-	if f.phase == "upload-certs" && f.uploadCerts && changes > 0 && !f.skipKeyPrint {
+	uploaded := f.phase == "upload-certs" && f.uploadCerts && changes > 0
+	show := (f.phase == "show-join-command" || f.phase == "" && (changes > 0 || out.json != nil)) && !s.facts.Skips("show-join-command")
+	if uploaded && out.json == nil && !f.skipKeyPrint {
 		fmt.Fprintf(out.out, "The certificates are encrypted with this key:\n%s\n", hex.EncodeToString(s.facts.CertificateKey))
 	}
-	if !show || s.facts.Skips("show-join-command") {
-		if changes == 0 {
-			out.line("Nothing to do: everything is as it should be.")
+	switch {
+	case show:
+		c, err := f.nextSteps(ctx, s.facts)
+		if err != nil {
+			return err
 		}
-		return nil
-	}
-	text, err := f.nextSteps(ctx, s.facts)
-	if err != nil {
+		if out.json != nil {
+			return out.result(changes, newNext(c))
+		}
+		text, err := templates.InitClosing(c)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprint(out.out, text)
 		return err
+	case uploaded && out.json != nil:
+		return out.result(changes, &next{CertificateKey: f.shownKey(s.facts)})
+	case changes == 0 && out.json == nil:
+		out.line("Nothing to do: everything is as it should be.")
 	}
-	_, err = fmt.Fprint(out.out, text)
-	return err
+	return out.result(changes, nil)
 }
 
-// nextSteps is the text at the end of init: how to use the cluster and how to join others.
-func (f *initFlags) nextSteps(ctx context.Context, facts *phases.Facts) (string, error) {
-	c := facts.Config
-	hashes, err := facts.PKI.CAHashes()
+// nextSteps is how to use the cluster and how to join others.
+func (f *initFlags) nextSteps(ctx context.Context, facts *phases.Facts) (templates.Closing, error) {
+	closing := templates.Closing{AdminKubeconfig: facts.AdminKubeconfig, CertificateKey: f.shownKey(facts), ExternalCA: facts.PKI.ExternalCA()}
+	server, ca, err := facts.Public()
 	if err != nil {
-		return "", err
+		return closing, err
 	}
-	token, err := f.joinToken(ctx, facts)
-	if err != nil {
-		return "", err
+	closing.Endpoint = strings.TrimPrefix(server, "https://")
+	closing.Shared = facts.Config.Cluster.ControlPlaneEndpoint != "" || f.phase != "" && server != facts.Config.LocalAPIURL()
+	if closing.CAHashes, err = pki.CAHashes(ca); err != nil {
+		return closing, err
 	}
-	closing := templates.Closing{
-		AdminKubeconfig: facts.AdminKubeconfig,
-		Endpoint:        c.JoinEndpoint(),
-		Token:           token,
-		CAHashes:        hashes,
-		Shared:          c.Cluster.ControlPlaneEndpoint != "",
-		UploadCerts:     facts.UploadCerts && f.certsUploaded(ctx, facts),
-		CertificateKey:  hex.EncodeToString(facts.CertificateKey),
-	}
+	closing.UploadCerts = facts.UploadCerts && f.certsUploaded(ctx, facts)
+	closing.Tokens, err = f.joinTokens(ctx, facts)
+	return closing, err
+}
+
+// shownKey is the certificate key as it may be shown.
+func (f *initFlags) shownKey(facts *phases.Facts) string {
 	if f.skipKeyPrint {
-		closing.CertificateKey = withheld
+		return withheld
 	}
-	return templates.InitClosing(closing)
+	return hex.EncodeToString(facts.CertificateKey)
 }
 
 // certsUploaded says whether the certificates in the cluster can be opened with the key of this run. Those of an earlier run
@@ -79,29 +91,39 @@ func (f *initFlags) certsUploaded(ctx context.Context, facts *phases.Facts) bool
 
 const withheld = "<value withheld>"
 
-// joinToken is the token to print: one that is in the cluster, or "" when a token has to be made first. A run that carried on
-// after an interruption may have made up a token that was not needed any more.
-func (f *initFlags) joinToken(ctx context.Context, facts *phases.Facts) (string, error) {
+// joinTokens are the tokens to print: those of the configuration that are in the cluster, or else one that is there and good. A
+// run that carried on after an interruption may have made up a token that was not needed any more.
+func (f *initFlags) joinTokens(ctx context.Context, facts *phases.Facts) ([]string, error) {
 	if f.skipTokenPrint {
-		return withheld, nil
+		return []string{withheld}, nil
 	}
 	if facts.Skips("bootstrap-token") {
-		return "", nil
+		return nil, nil
 	}
 	client, err := facts.Client(facts.AdminKubeconfig)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	for _, t := range facts.Config.Init.BootstrapTokens {
-		ok, err := client.TokenExists(ctx, t.Token.ID)
-		if err != nil {
-			return "", err
+	live, err := client.ListTokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var own, others []string
+	for i := range live {
+		token, ok := cluster.JoinToken(&live[i], facts.Host.Time())
+		if !ok {
+			continue
 		}
-		if ok {
-			return t.Token.ID + "." + t.Token.Secret, nil
+		if slices.ContainsFunc(facts.Config.Init.BootstrapTokens, func(t config.BootstrapToken) bool { return t.Token.String() == token }) {
+			own = append(own, token)
+		} else {
+			others = append(others, token)
 		}
 	}
-	return "", nil
+	if own == nil && len(others) > 0 {
+		return others[:1], nil
+	}
+	return own, nil
 }
 
 // reachable returns the cluster's API if it answers soon, for a preview.

@@ -10,11 +10,12 @@ import (
 
 	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/plan"
+	"github.com/kubewright/kubewright/templates"
 )
 
 // event is one line of -o json.
 type event struct {
-	// Event is phase, step, warning, result or error.
+	// Event is phase, step, manifest, warning, result or error.
 	Event   string  `json:"event"`
 	Phase   string  `json:"phase,omitempty"`
 	Step    string  `json:"step,omitempty"`
@@ -30,6 +31,36 @@ type event struct {
 	Failed  bool    `json:"failed,omitempty"`
 	DryRun  bool    `json:"dryRun,omitempty"`
 	Message string  `json:"message,omitempty"`
+	// Manifest is an object that --print-manifest shows.
+	Manifest json.RawMessage `json:"manifest,omitempty"`
+	// Next is with the result of a whole init, and of the phases show-join-command and upload-certs.
+	Next *next `json:"next,omitempty"`
+}
+
+// next is what comes after init: the credentials, and how nodes join. Tokens, the certificate key and the commands that hold them
+// are secrets; --skip-token-print and --skip-certificate-key-print put "<value withheld>" in their place.
+type next struct {
+	Kubeconfig string `json:"kubeconfig,omitempty"`
+	// Endpoint is where nodes join, "host:port", and CACertHashes pin its CA.
+	Endpoint     string   `json:"endpoint,omitempty"`
+	CACertHashes []string `json:"caCertHashes,omitempty"`
+	Tokens       []string `json:"tokens,omitempty"`
+	// CertificateKey opens the certificates in the Secret kubeadm-certs; it is there only if this run uploaded them.
+	CertificateKey string `json:"certificateKey,omitempty"`
+	// JoinWorker and JoinControlPlane are commands, one for each token.
+	JoinWorker       []string `json:"joinWorker,omitempty"`
+	JoinControlPlane []string `json:"joinControlPlane,omitempty"`
+}
+
+func newNext(c templates.Closing) *next {
+	n := &next{
+		Kubeconfig: c.AdminKubeconfig, Endpoint: c.Endpoint, CACertHashes: c.CAHashes, Tokens: c.Tokens,
+		JoinWorker: c.Worker(), JoinControlPlane: c.ControlPlane(),
+	}
+	if c.UploadCerts {
+		n.CertificateKey = c.CertificateKey
+	}
+	return n
 }
 
 type events struct {
@@ -56,10 +87,18 @@ func (e *events) step(it plan.Item) {
 	if f, ok := it.Step.(plan.File); ok {
 		ev.Path, ev.Mode = f.Path, fmt.Sprintf("%04o", f.Mode.Perm())
 		if !f.Secret {
-			ev.Content = string(f.Data)
+			ev.Content = plan.Redact(string(f.Data))
 		}
 	}
 	e.emit(ev)
+}
+
+// manifest tells an object as it would be sent.
+func (e *events) manifest(o runtime.Object) {
+	data, err := json.Marshal(o)
+	if err == nil {
+		e.emit(event{Event: "manifest", Manifest: data})
+	}
 }
 
 func printObject(w io.Writer, o runtime.Object) error {

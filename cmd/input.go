@@ -10,7 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -24,9 +24,7 @@ type initInput struct {
 	config *config.Config
 	// hostname is the machine's own name.
 	hostname string
-	// tokenGenerated says that the user named no token.
-	tokenGenerated bool
-	patches        []manifests.PatchFile
+	patches  []manifests.PatchFile
 }
 
 // load reads the file or the flags, fills in what the machine knows and checks the whole.
@@ -41,14 +39,15 @@ func (f *initFlags) load(ctx context.Context, env *Env, h *host.Host, flags *pfl
 	if err := f.apply(flags, c); err != nil {
 		return nil, err
 	}
-	in := &initInput{config: c, tokenGenerated: !hasToken(c)}
+	in := &initInput{config: c}
 	if in.hostname, err = env.Machine.Hostname(); err != nil && c.Init.NodeRegistration.Name == "" {
 		return nil, fmt.Errorf("%w\nname the node with --node-name or nodeRegistration.name", err)
 	}
-	if err := f.resolveVersion(ctx, c); err != nil {
+	version, err := resolveVersion(ctx, c)
+	if err != nil {
 		return nil, err
 	}
-	if err := setDefaults(env, h, in); err != nil {
+	if err := f.setDefaults(ctx, env, h, flags, in, version); err != nil {
 		return nil, err
 	}
 	if err := c.Validate(); err != nil {
@@ -86,7 +85,7 @@ func readConfig(env *Env, file string) (data []byte, name string, err error) {
 		name = file
 	}
 	if err != nil {
-		return nil, name, fmt.Errorf("cannot read the configuration: %w", err)
+		return nil, name, fmt.Errorf("cannot read the configuration that --config names: %w", err)
 	}
 	if data == nil {
 		data = []byte{}
@@ -94,51 +93,62 @@ func readConfig(env *Env, file string) (data []byte, name string, err error) {
 	return data, name, nil
 }
 
-func hasToken(c *config.Config) bool {
-	return slices.ContainsFunc(c.Init.BootstrapTokens, func(t config.BootstrapToken) bool { return t.Token != nil })
-}
-
 // setDefaults asks the machine only for what the user left open.
-func setDefaults(env *Env, h *host.Host, in *initInput) error {
+func (f *initFlags) setDefaults(ctx context.Context, env *Env, h *host.Host, flags *pflag.FlagSet, in *initInput, version string) error {
 	c := in.config
 	d := config.Dynamic{
-		Hostname: in.hostname,
-		Token:    func() (string, error) { return config.NewToken(rand.Reader) },
+		Hostname: in.hostname, Version: version,
+		Token: func() (string, error) { return config.NewToken(rand.Reader) },
 	}
 	var err error
-	if choose, ipv6 := chooseAddress(c.Init.LocalAPIEndpoint.AdvertiseAddress); choose {
-		if d.AdvertiseAddress, err = env.Machine.DefaultAddress(ipv6); err != nil {
-			return err
-		}
+	if d.AdvertiseAddress, err = chooseAddress(env, c.Init.LocalAPIEndpoint.AdvertiseAddress); err != nil {
+		return err
 	}
-	if c.Init.NodeRegistration.CRISocket == "" {
+	switch {
+	case c.Init.NodeRegistration.CRISocket != "":
+	case flags.Lookup("cri-socket") == nil: // a phase that has nothing to do with the runtime need not know which one it is
+		d.CRISocket = host.DefaultRuntime
+	default:
 		if d.CRISocket, err = env.Machine.DetectRuntime(h); err != nil {
 			return err
 		}
 	}
-	d.SystemdResolved = h.Exists("/run/systemd/resolve/resolv.conf")
+	d.SystemdResolved = env.Machine.Resolved(ctx, h)
 	return c.SetDefaults(d)
 }
 
-// chooseAddress says whether an advertise address is left to us: none, an unspecified or a loopback one, as with kubeadm.
-func chooseAddress(given string) (choose, ipv6 bool) {
-	if given == "" {
-		return true, false
-	}
+// chooseAddress returns the address to advertise where it is left to us: where none was given or an unspecified one, that of
+// the default route; for a loopback one a global address of the loopback interface, as routers have it that announce addresses
+// of their own (RFC 5549). It returns "" where the user has chosen.
+func chooseAddress(env *Env, given string) (string, error) {
 	a, err := netip.ParseAddr(given)
-	return err == nil && (a.IsUnspecified() || a.IsLoopback()), a.Is6()
+	switch {
+	case given == "", err == nil && a.IsUnspecified():
+		return env.Machine.DefaultAddress(a.Is6())
+	case err == nil && a.IsLoopback():
+		return env.Machine.LoopbackAddress()
+	}
+	return "", nil
 }
 
 // readPatches reads the files of a directory and of those below it, as kubeadm does.
 func readPatches(dir string) ([]manifests.PatchFile, error) {
+	const hint = "--patches, or patches.directory in the configuration, names the directory"
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no directory", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the patches: %w\n%s", err, hint)
+	}
 	var files []manifests.PatchFile
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		data, err := os.ReadFile(path)
 		if err == nil && len(bytes.TrimSpace(data)) > 0 {
-			files = append(files, manifests.PatchFile{Name: d.Name(), Data: data})
+			files = append(files, manifests.PatchFile{Name: strings.TrimPrefix(path, filepath.Clean(dir)+"/"), Data: data})
 		}
 		return err
 	})

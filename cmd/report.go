@@ -135,6 +135,14 @@ func because(c plan.Change) string {
 	return ": " + c.Why
 }
 
+// result is the last event of a run that went well; text has said it already.
+func (r *reporter) result(changes int, n *next) error {
+	if r.json != nil {
+		r.json.emit(event{Event: "result", Changes: &changes, Next: n})
+	}
+	return nil
+}
+
 // plan prints a preview on stdout.
 func (r *reporter) plan(items []plan.Item) error {
 	if r.json != nil {
@@ -160,7 +168,12 @@ func (r *reporter) manifests(p plan.Plan) error {
 	var problems []error
 	for _, s := range p.Sections {
 		for _, step := range s.Steps {
-			if o, ok := step.(plan.Object); ok {
+			o, ok := step.(plan.Object)
+			switch {
+			case !ok:
+			case r.json != nil:
+				r.json.manifest(o.Obj)
+			default:
 				problems = append(problems, printObject(r.out, o.Obj))
 			}
 		}

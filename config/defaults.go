@@ -168,7 +168,8 @@ func (i *InitConfiguration) defaultTokens(token func() (string, error)) error {
 		if err != nil {
 			return err
 		}
-		t.Token = &BootstrapTokenString{ID: id, Secret: secret}
+		t.Token, t.Generated = &BootstrapTokenString{ID: id, Secret: secret}, true
+		setDefault(&t.Description, "made by kubewright for the first nodes that join")
 	}
 	return nil
 }

@@ -41,6 +41,9 @@ func TestGood(t *testing.T) {
 			})
 			t.Run("round trip", func(t *testing.T) {
 				back := load(t, string(out))
+				for i := range c.Init.BootstrapTokens {
+					c.Init.BootstrapTokens[i].Generated = false // who reads a token can't know that nobody chose it
+				}
 				if diff := cmp.Diff(c.Init, back.Init, cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("InitConfiguration:\n%s", diff)
 				}

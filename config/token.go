@@ -38,6 +38,8 @@ type BootstrapToken struct {
 	Usages []string `json:"usages,omitempty"`
 	// Groups are added to whoever authenticates with the token. Default: NodeBootstrapTokenAuthGroup.
 	Groups []string `json:"groups,omitempty"`
+	// Generated says that nobody has chosen the token: it was made up for this run.
+	Generated bool `json:"-"`
 }
 
 // BootstrapTokenString is a token in its two parts; in YAML it is one string, "id.secret".

@@ -9,20 +9,19 @@ import (
 	clientcmdv1 "k8s.io/client-go/tools/clientcmd/api/v1"
 	bootstrapapi "k8s.io/cluster-bootstrap/token/api"
 	"sigs.k8s.io/yaml"
-
-	"github.com/kubewright/kubewright/config"
 )
 
 // ClusterInfo is the public ConfigMap cluster-info, by which a joining node finds the API server and its CA, and the Role and
 // RoleBinding that let everybody read it. The controller manager adds signatures to it, so it is not to be overwritten.
-func ClusterInfo(c *config.Config, caPEM []byte) ([]runtime.Object, error) {
+// server is the URL at which nodes reach the control plane.
+func ClusterInfo(server string, caPEM []byte) ([]runtime.Object, error) {
 	if len(caPEM) == 0 {
 		return nil, errors.New("cannot render ConfigMap cluster-info: the certificate of the cluster's CA is missing\n" +
 			"make it with: kubewright init phase certs ca")
 	}
 	kubeconfig, err := encodeKubeconfig(clientcmdv1.Config{
 		Clusters: []clientcmdv1.NamedCluster{{
-			Cluster: clientcmdv1.Cluster{Server: c.ControlPlaneURL(), CertificateAuthorityData: caPEM},
+			Cluster: clientcmdv1.Cluster{Server: server, CertificateAuthorityData: caPEM},
 		}},
 	})
 	if err != nil {

@@ -180,7 +180,7 @@ func allObjects(t *testing.T, n Node, patches Patched) []runtime.Object {
 		add([]runtime.Object{s}, err)
 	}
 	add(BootstrapTokenRBAC(c), nil)
-	add(ClusterInfo(c, []byte(caPEM)))
+	add(ClusterInfo(c.ControlPlaneURL(), []byte(caPEM)))
 	addon := func(target string, objects []runtime.Object, err error) {
 		add(nil, err)
 		for _, o := range objects {

@@ -2,11 +2,14 @@ package phases
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
@@ -52,6 +55,9 @@ type Facts struct {
 
 	// Skip names phases that are left out.
 	Skip []string
+	// Named says that the user has named the phase that is run: Skip does not keep it from running, but an addon that is left
+	// out elsewhere still counts as disabled in what is stored.
+	Named bool
 	// UploadCerts asks for the kubeadm-certs Secret, encrypted with CertificateKey.
 	UploadCerts bool
 	// CertificateKey is the key of the kubeadm-certs Secret.
@@ -60,8 +66,6 @@ type Facts struct {
 	CertificateKeyGiven bool
 	// KeepCerts keeps a kubeadm-certs Secret that is there, when the user chose no key: init again uploads nothing.
 	KeepCerts bool
-	// TokenGenerated says that the bootstrap token was made up by this run.
-	TokenGenerated bool
 
 	// Joining is set when this machine joins a cluster that is there.
 	Joining *Joining
@@ -109,4 +113,32 @@ func (f *Facts) superAdminPath() string { return filepath.Join(f.KubeconfigDir, 
 // admin connects as the cluster's administrator.
 func (f *Facts) admin(context.Context) (*cluster.Client, error) {
 	return f.Client(f.AdminKubeconfig)
+}
+
+// Public is what everybody may know of the cluster: the URL of its control plane and its CA in PEM. It is what the
+// administrator's kubeconfig says, which may know better than the configuration of a single phase; while there is none, the
+// configuration.
+func (f *Facts) Public() (server string, ca []byte, err error) {
+	data := f.PKI.Data(f.AdminKubeconfig)
+	if data == nil && f.Host.Exists(f.AdminKubeconfig) {
+		if data, err = f.Host.ReadFile(f.AdminKubeconfig); err != nil {
+			return "", nil, err
+		}
+	}
+	if data == nil {
+		return f.Config.ControlPlaneURL(), f.PKI.Data(f.Config.Cluster.CertificatesDir + "/ca.crt"), nil
+	}
+	kc, err := clientcmd.Load(data)
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot read %s: %w", f.AdminKubeconfig, err)
+	}
+	current := kc.Contexts[kc.CurrentContext]
+	if current == nil || kc.Clusters[current.Cluster] == nil {
+		return "", nil, fmt.Errorf("cannot use %s: its current context names no cluster", f.AdminKubeconfig)
+	}
+	c := kc.Clusters[current.Cluster]
+	if ca = c.CertificateAuthorityData; ca == nil && c.CertificateAuthority != "" {
+		ca, err = f.Host.ReadFile(c.CertificateAuthority)
+	}
+	return c.Server, ca, err
 }

@@ -21,31 +21,35 @@ func bootstrapToken() Phase {
 			if err != nil {
 				return nil, err
 			}
-			info, err := manifests.ClusterInfo(f.Config, f.PKI.Data(f.Config.Cluster.CertificatesDir+"/ca.crt"))
+			server, ca, err := f.Public()
+			if err != nil {
+				return nil, err
+			}
+			info, err := manifests.ClusterInfo(server, ca)
 			if err != nil {
 				return nil, err
 			}
 			var steps []plan.Step
-			for _, s := range secrets {
+			for i, s := range secrets {
+				generated := f.Config.Init.BootstrapTokens[i].Generated
 				steps = append(steps, plan.Object{Obj: s, Unless: func(ctx context.Context, api plan.API) (bool, error) {
-					return tokenKept(ctx, api, f, s, info[0].(*corev1.ConfigMap))
+					return tokenKept(ctx, api, f, s, generated, info[0].(*corev1.ConfigMap))
 				}})
 			}
-			steps = append(steps, objects(manifests.BootstrapTokenRBAC(f.Config))...)
 			for _, o := range info {
 				// The signer writes into cluster-info: what is there stays.
 				_, isConfigMap := o.(*corev1.ConfigMap)
 				steps = append(steps, plan.Object{Obj: o, KeepExisting: isConfigMap})
 			}
-			return steps, nil
+			return append(steps, objects(manifests.BootstrapTokenRBAC(f.Config))...), nil
 		},
 	}
 }
 
 // tokenKept says that a token need not be created. One that the user chose is there already; one that was made up is
-// wanted only until the cluster has its cluster-info, which is written after it: a later run makes no second token.
-func tokenKept(ctx context.Context, api plan.API, f *Facts, token *corev1.Secret, info *corev1.ConfigMap) (bool, error) {
-	if f.TokenGenerated {
+// wanted only until the cluster has its cluster-info, which is written right after it: a later run makes no second token.
+func tokenKept(ctx context.Context, api plan.API, f *Facts, token *corev1.Secret, generated bool, info *corev1.ConfigMap) (bool, error) {
+	if generated {
 		live, err := api.Live(ctx, info)
 		if err != nil || live != nil {
 			return live != nil, err

@@ -119,7 +119,7 @@ func TestBundle(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if hashes, err := s.CAHashes(); err != nil || len(hashes) != 2 {
+	if hashes, err := CAHashes(s.Data("/etc/kubernetes/pki/ca.crt")); err != nil || len(hashes) != 2 {
 		t.Errorf("hashes %v, %v", hashes, err)
 	}
 }

@@ -5,18 +5,17 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
-	"path"
 	"slices"
 )
 
 // CAHashes are the pins of the cluster's CA for discovery: "sha256:" and the hash of each certificate's public key
 // (SubjectPublicKeyInfo), in hexadecimal digits.
-func (s *Set) CAHashes() ([]string, error) {
-	name := path.Join(s.in.Config.Cluster.CertificatesDir, "ca.crt")
-	certs := allCerts(s.Data(name))
+func CAHashes(caPEM []byte) ([]string, error) {
+	certs := allCerts(caPEM)
 	if len(certs) == 0 {
-		return nil, fmt.Errorf("cannot pin the CA of the cluster: there is no certificate in %s", name)
+		return nil, errors.New("cannot pin the CA of the cluster: its certificate is missing")
 	}
 	hashes := make([]string, len(certs))
 	for i, cert := range certs {

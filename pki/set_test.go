@@ -242,11 +242,11 @@ func TestHash(t *testing.T) {
 
 func TestCAHash(t *testing.T) {
 	d, c := made(t, plain)
-	hashes, err := d.set(t, c, now).CAHashes()
+	hashes, err := CAHashes(d.set(t, c, now).Data("/etc/kubernetes/pki/ca.crt"))
 	if err != nil || len(hashes) != 1 || len(hashes[0]) != len("sha256:")+64 {
 		t.Errorf("hashes %v, %v", hashes, err)
 	}
-	if _, err := newDisk().set(t, c, now).CAHashes(); err == nil {
+	if _, err := CAHashes(nil); err == nil {
 		t.Error("a CA that is not there has a hash")
 	}
 }

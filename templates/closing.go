@@ -8,36 +8,60 @@ type Closing struct {
 	AdminKubeconfig string
 	// Endpoint is where nodes join, "host:port".
 	Endpoint string
-	// Token is a bootstrap token, or a text in its place; empty means that none is known to be good.
-	Token string
+	// Tokens are bootstrap tokens, or a text in place of one; none when none is known to be good.
+	Tokens []string
 	// CAHashes pin the cluster's CA, each "sha256:" and hexadecimal digits.
 	CAHashes []string
 	// Shared says that there is an endpoint for several control-plane nodes: only then others can join.
 	Shared bool
 	// UploadCerts says that the certificates are in the cluster, encrypted with CertificateKey.
 	UploadCerts bool
+	// ExternalCA says that a CA's key is not on this machine, so that its certificates can't be uploaded.
+	ExternalCA bool
 	// CertificateKey is 64 hexadecimal digits, or a text in their place.
 	CertificateKey string
+}
+
+// Worker returns the command that joins a worker, one for each token. It holds the token, a secret.
+func (c Closing) Worker() []string {
+	var list []string
+	for _, token := range c.Tokens {
+		join := []string{"kubewright join", c.Endpoint, "--token", word(token)}
+		for _, hash := range c.CAHashes {
+			join = append(join, "--discovery-token-ca-cert-hash", hash)
+		}
+		list = append(list, strings.Join(join, " "))
+	}
+	return list
+}
+
+// ControlPlane returns the command that joins a control-plane node, one for each token; none without an endpoint that control
+// planes share. With uploaded certificates it holds their key, a secret.
+func (c Closing) ControlPlane() []string {
+	if !c.Shared {
+		return nil
+	}
+	list := c.Worker()
+	for i := range list {
+		list[i] += " --control-plane"
+		if c.UploadCerts {
+			list[i] += " --certificate-key " + word(c.CertificateKey)
+		}
+	}
+	return list
 }
 
 // InitClosing is the text at the end of init: how to use the cluster, that it needs a network, how nodes join. Every command
 // is one line, to be copied. The bootstrap token and the certificate key in it are secrets.
 func InitClosing(c Closing) (string, error) {
-	join := []string{"kubewright join", c.Endpoint, "--token", word(c.Token)}
-	for _, hash := range c.CAHashes {
-		join = append(join, "--discovery-token-ca-cert-hash", hash)
-	}
 	c.CertificateKey = word(c.CertificateKey)
-	out, err := render("init-closing.txt.tmpl", struct {
-		Closing
-		Join string
-	}{c, strings.Join(join, " ")})
+	out, err := render("init-closing.txt.tmpl", c)
 	return string(out), err
 }
 
 // word quotes a text that a shell would not take for one word, such as "<value withheld>".
 func word(s string) string {
-	if strings.ContainsAny(s, " <>'\"") {
+	if strings.ContainsAny(s, " <>'\"") && !strings.HasPrefix(s, `"`) {
 		return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"`
 	}
 	return s

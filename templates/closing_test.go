@@ -8,7 +8,7 @@ import (
 
 func closing() Closing {
 	return Closing{
-		AdminKubeconfig: "/etc/kubernetes/admin.conf", Endpoint: "api.example.com:6443", Token: "abcdef.0123456789abcdef",
+		AdminKubeconfig: "/etc/kubernetes/admin.conf", Endpoint: "api.example.com:6443", Tokens: []string{"abcdef.0123456789abcdef"},
 		CAHashes: []string{"sha256:" + strings.Repeat("1f", 32)},
 	}
 }
@@ -18,13 +18,18 @@ func TestInitClosing(t *testing.T) {
 	shared.Shared = true
 	upload.Shared, upload.UploadCerts, upload.CertificateKey = true, true, strings.Repeat("e6", 32)
 	noToken := upload
-	noToken.Token = ""
+	noToken.Tokens = nil
 	withheld := upload
-	withheld.Token, withheld.CertificateKey = "<value withheld>", "<value withheld>"
+	withheld.Tokens, withheld.CertificateKey = []string{"<value withheld>"}, "<value withheld>"
 	two := closing()
 	two.CAHashes = append(two.CAHashes, "sha256:"+strings.Repeat("2e", 32))
+	external := shared
+	external.ExternalCA = true
+	tokens := upload
+	tokens.Tokens = append(tokens.Tokens, "fedcba.0123456789abcdef")
 	for name, c := range map[string]Closing{
 		"single": single, "shared": shared, "upload-certs": upload, "no-token": noToken, "withheld": withheld, "two-cas": two,
+		"external-ca": external, "two-tokens": tokens,
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := InitClosing(c)

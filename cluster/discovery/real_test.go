@@ -48,7 +48,7 @@ func TestReal(t *testing.T) {
 
 	c := config.New()
 	c.Cluster.ControlPlaneEndpoint = o.Endpoint
-	objects, err := manifests.ClusterInfo(c, ca.pem)
+	objects, err := manifests.ClusterInfo(c.ControlPlaneURL(), ca.pem)
 	if err != nil {
 		t.Fatal(err)
 	}

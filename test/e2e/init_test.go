@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -25,6 +26,7 @@ func TestInit(t *testing.T) {
 		test func(*testing.T)
 	}{
 		{"output", func(t *testing.T) { checkOutput(t, first) }},
+		{"what next", func(t *testing.T) { checkNext(t, m) }},
 		{"control plane", func(t *testing.T) { checkControlPlane(t, m) }},
 		{"again is a no-op", func(t *testing.T) { checkAgain(t, m) }},
 		{"static pods", func(t *testing.T) { checkStaticPods(t, m) }},
@@ -49,6 +51,21 @@ func checkOutput(t *testing.T, r result) {
 		if !strings.Contains(r.err, phase) {
 			t.Errorf("no line about phase %s:\n%s", phase, r.err)
 		}
+	}
+}
+
+// checkNext asks for the join command later, for people and for machines.
+func checkNext(t *testing.T, m *bed.Machine) {
+	text := m.MustRun(t, "kubewright", "init", "phase", "show-join-command")
+	var event struct {
+		Next struct{ JoinWorker []string }
+	}
+	if err := json.Unmarshal([]byte(m.MustRun(t, "kubewright", "init", "phase", "show-join-command", "-o", "json")), &event); err != nil {
+		t.Fatal(err)
+	}
+	join := event.Next.JoinWorker
+	if len(join) != 1 || !strings.Contains(join[0], " --token ") || !strings.Contains(text, "\n  "+join[0]+"\n") {
+		t.Errorf("%q is not the command in:\n%s", join, text)
 	}
 }
 
