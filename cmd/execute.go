@@ -11,10 +11,13 @@ import (
 
 // begin makes sure that this run may change the machine and that no other one does.
 func (f *runFlags) begin(ctx context.Context, env *Env, h *host.Host, list phases.Command) (unlock func(), err error) {
-	if f.dryRun || f.elsewhere() {
+	if f.dryRun || f.elsewhere() || f.onlyPrints {
 		return func() {}, nil
 	}
 	if !env.Machine.Root() {
+		if len(list.Phases) == 1 && list.Phases[0].Name != "preflight" { // one phase may write where this user may write
+			return func() {}, nil
+		}
 		return nil, fmt.Errorf("cannot run %s: it changes the machine, which takes root; --dry-run and --root DIR do not", list.Name)
 	}
 	return h.Lock(ctx, "kubewright "+list.Name)
@@ -34,7 +37,7 @@ func (f *runFlags) plan(ctx context.Context, s *session, list phases.Command, ou
 	for _, name := range s.facts.Patches.Ignored() {
 		out.warn([]string{fmt.Sprintf("the patch %s is left out: its name begins with no target that is patched", name)})
 	}
-	if f.elsewhere() {
+	if f.elsewhere() && !f.onlyPrints {
 		p = p.Files()
 	}
 	return p, nil

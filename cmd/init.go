@@ -56,7 +56,7 @@ func (f *initFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 	if err := phases.Init().CheckSkip(in.config.Init.SkipPhases); err != nil {
 		return err
 	}
-	f.dryRun = in.config.Init.DryRun
+	f.dryRun, f.onlyPrints = in.config.Init.DryRun, f.printManifest
 	unlock, err := f.begin(ctx, env, h, list)
 	if err != nil {
 		return err

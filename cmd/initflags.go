@@ -116,11 +116,11 @@ func (f *initFlags) apply(flags *pflag.FlagSet, c *config.Config) error {
 	if flags.Changed("apiserver-cert-extra-sans") {
 		c.Cluster.APIServer.CertSANs = f.certSANs
 	}
-	if flags.Changed("patches") {
+	if f.patches != "" {
 		c.Init.Patches = &config.Patches{Directory: f.patches}
 	}
-	if f.dryRun {
-		c.Init.DryRun = true
+	if flags.Changed("dry-run") {
+		c.Init.DryRun = f.dryRun
 	}
 	c.Init.NodeRegistration.IgnorePreflightErrors = append(c.Init.NodeRegistration.IgnorePreflightErrors, f.ignorePreflight...)
 	if len(f.skipPhases) > 0 {
@@ -144,7 +144,7 @@ func (f *initFlags) apply(flags *pflag.FlagSet, c *config.Config) error {
 
 func (f *initFlags) applyToken(flags *pflag.FlagSet, c *config.Config) error {
 	t := config.BootstrapToken{TTL: &metav1.Duration{Duration: f.tokenTTL}}
-	if flags.Changed("token") {
+	if f.token != "" {
 		id, secret, err := config.ParseToken(f.token)
 		if err != nil {
 			return fmt.Errorf("cannot use --token: %w", err)

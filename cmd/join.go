@@ -51,7 +51,7 @@ func (f *joinFlags) runAt(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 
 func (f *joinFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command, endpoint string, out *reporter) error {
 	h := env.Machine.Host(f.root)
-	in, err := f.load(env, h, flags, endpoint)
+	in, err := f.load(ctx, env, h, flags, endpoint)
 	if err != nil {
 		return err
 	}

@@ -74,10 +74,12 @@ func (f *joinFlags) apply(flags *pflag.FlagSet, endpoint string, j *config.Join)
 			cp.LocalAPIEndpoint.BindPort = f.bindPort
 		}
 	}
-	if flags.Changed("patches") {
+	if f.patches != "" {
 		j.Patches = &config.Patches{Directory: f.patches}
 	}
-	j.DryRun = j.DryRun || f.dryRun
+	if flags.Changed("dry-run") {
+		j.DryRun = f.dryRun
+	}
 	j.NodeRegistration.IgnorePreflightErrors = append(j.NodeRegistration.IgnorePreflightErrors, f.ignorePreflight...)
 	if len(f.skipPhases) > 0 {
 		j.SkipPhases = f.skipPhases

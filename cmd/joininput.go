@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ type joinInput struct {
 }
 
 // load reads the file or the flags, fills in what the machine knows and checks the whole.
-func (f *joinFlags) load(env *Env, h *host.Host, flags *pflag.FlagSet, endpoint string) (*joinInput, error) {
+func (f *joinFlags) load(ctx context.Context, env *Env, h *host.Host, flags *pflag.FlagSet, endpoint string) (*joinInput, error) {
 	if f.elsewhere() {
 		return nil, errors.New("cannot use --root with join: what a node is made of comes from the cluster that it joins; use --dry-run to see it")
 	}
@@ -43,7 +44,7 @@ func (f *joinFlags) load(env *Env, h *host.Host, flags *pflag.FlagSet, endpoint 
 		return nil, err
 	}
 	in := &joinInput{join: j}
-	if in.dynamic, err = f.askMachine(env, h, j); err != nil {
+	if in.dynamic, err = f.askMachine(ctx, env, h, j); err != nil {
 		return nil, err
 	}
 	if err := j.SetDefaults(in.dynamic); err != nil {
@@ -59,17 +60,15 @@ func (f *joinFlags) load(env *Env, h *host.Host, flags *pflag.FlagSet, endpoint 
 }
 
 // askMachine asks the machine only for what the user left open.
-func (f *joinFlags) askMachine(env *Env, h *host.Host, j *config.Join) (config.Dynamic, error) {
+func (f *joinFlags) askMachine(ctx context.Context, env *Env, h *host.Host, j *config.Join) (config.Dynamic, error) {
 	d := config.Dynamic{Token: func() (string, error) { return config.NewToken(rand.Reader) }}
 	var err error
 	if d.Hostname, err = env.Machine.Hostname(); err != nil && j.NodeRegistration.Name == "" {
 		return d, fmt.Errorf("%w\nname the node with --node-name or nodeRegistration.name", err)
 	}
 	if cp := j.ControlPlane; cp != nil {
-		if choose, ipv6 := chooseAddress(cp.LocalAPIEndpoint.AdvertiseAddress); choose {
-			if d.AdvertiseAddress, err = env.Machine.DefaultAddress(ipv6); err != nil {
-				return d, err
-			}
+		if d.AdvertiseAddress, err = chooseAddress(env, cp.LocalAPIEndpoint.AdvertiseAddress); err != nil {
+			return d, err
 		}
 	}
 	if j.NodeRegistration.CRISocket == "" {
@@ -77,6 +76,6 @@ func (f *joinFlags) askMachine(env *Env, h *host.Host, j *config.Join) (config.D
 			return d, err
 		}
 	}
-	d.SystemdResolved = h.Exists("/run/systemd/resolve/resolv.conf")
+	d.SystemdResolved = env.Machine.Resolved(ctx, h)
 	return d, nil
 }

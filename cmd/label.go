@@ -10,26 +10,25 @@ import (
 	"github.com/kubewright/kubewright/config"
 )
 
-// resolveVersion asks for the version behind a label. That is the only time that the network is asked, and only because the
-// user gave a label.
-func (f *initFlags) resolveVersion(ctx context.Context, c *config.Config) error {
+// resolveVersion returns the version behind a label, "" where none was given. That is the only time that the network is asked,
+// and only because the user gave a label. Where it does not answer, this release's own version is as good as kubeadm's.
+func resolveVersion(ctx context.Context, c *config.Config) (string, error) {
 	label := c.Cluster.KubernetesVersion
 	if !config.IsVersionLabel(label) {
-		return nil
+		return "", nil
 	}
-	fetched := ""
+	fetched, warning := "", ""
 	if url := config.LabelURL(label); url != "" {
 		var err error
 		if fetched, err = fetch(ctx, url); err != nil {
-			return fmt.Errorf("cannot look up kubernetesVersion %q: %w\nname a version instead, such as %s", label, err, config.DefaultKubernetesVersion)
+			fetched, warning = "", fmt.Sprintf("kubernetesVersion: %q can't be looked up (%v)", label, err)
 		}
 	}
 	version, err := config.ResolveLabel(label, fetched)
-	if err != nil {
-		return err
+	if err == nil && warning != "" {
+		c.Warnings = append(c.Warnings, warning+"; taking "+version)
 	}
-	c.Cluster.KubernetesVersion = version
-	return nil
+	return version, err
 }
 
 func fetch(ctx context.Context, url string) (string, error) {

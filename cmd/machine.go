@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"time"
 
 	"golang.org/x/term"
 
@@ -30,6 +31,10 @@ type Machine interface {
 	Hostname() (string, error)
 	// DefaultAddress is the address that other nodes reach this machine at, of the family that is preferred.
 	DefaultAddress(ipv6 bool) (string, error)
+	// LoopbackAddress is a global address of the loopback interface.
+	LoopbackAddress() (string, error)
+	// Resolved says whether systemd-resolved runs, so that the kubelet needs the resolv.conf behind it.
+	Resolved(ctx context.Context, h *host.Host) bool
 	// HasAddress says whether an IP address belongs to this machine.
 	HasAddress(address string) bool
 	// Preflight is what the checks look at.
@@ -55,6 +60,29 @@ func (realMachine) Hostname() (string, error) { return host.Hostname() }
 func (realMachine) DefaultAddress(ipv6 bool) (string, error) {
 	addr, err := host.DefaultAddress(ipv6)
 	return addr.String(), err
+}
+
+func (realMachine) LoopbackAddress() (string, error) {
+	addr, err := host.LoopbackAddress()
+	return addr.String(), err
+}
+
+// resolvConf is what systemd-resolved writes for others. It may stay when the service is stopped.
+const resolvConf = "/run/systemd/resolve/resolv.conf"
+
+func (realMachine) Resolved(ctx context.Context, h *host.Host) bool {
+	if !h.Exists(resolvConf) || h.Root != "/" {
+		return h.Exists(resolvConf) // below another root there is nobody to ask
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	m, err := systemd.Connect(ctx)
+	if err != nil {
+		return true
+	}
+	defer m.Close()
+	u, err := m.Unit(ctx, "systemd-resolved.service")
+	return err != nil || u.ActiveState == "active"
 }
 
 func (realMachine) HasAddress(address string) bool {

@@ -30,6 +30,8 @@ type Env struct {
 func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A second signal ends even what can't be interrupted, such as reading from a terminal.
+	context.AfterFunc(ctx, stop)
 	return Run(ctx, Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
 		Terminal: isTerminal(os.Stderr), Machine: realMachine{},

@@ -14,6 +14,8 @@ type runFlags struct {
 	root    string
 	output  string
 	verbose int
+	// onlyPrints says that the run shows something and changes nothing.
+	onlyPrints bool
 }
 
 // commonFlags names them: a phase that is run alone has them, too.

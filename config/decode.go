@@ -113,6 +113,8 @@ func mismatch(field string, kind reflect.Kind, have string) string {
 	}
 	text := fmt.Sprintf("%s: want %s, have %s", field, want, shown)
 	switch {
+	case !ok && have == "number", strings.HasPrefix(want, "a number") && strings.HasPrefix(have, "number"):
+		return fmt.Sprintf("%s: want %s, have one that is out of its range or not whole", field, want)
 	case kind == reflect.String && (have == "number" || have == "bool"):
 		text += "; put it in quotes"
 	case have == "string" && kind != reflect.Slice && kind != reflect.Map && kind != reflect.Struct:

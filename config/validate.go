@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,7 +21,6 @@ const certificateKeyBytes = 32
 func (c *Config) Validate() error {
 	p := &problems{}
 	c.Init.NodeRegistration.check(p)
-	checkPatches(p, c.Init.Patches)
 	checkCertificateKey(p, "certificateKey", c.Init.CertificateKey, "leave it out to have one made")
 	c.checkTokens(p)
 	c.checkEndpoints(p)
@@ -50,19 +50,19 @@ func (n *NodeRegistrationOptions) check(p *problems) {
 	default:
 		p.add(field+"imagePullPolicy", "%q is not one of Always, IfNotPresent, Never", n.ImagePullPolicy)
 	}
-	all := false
-	for _, name := range n.IgnorePreflightErrors {
-		all = all || strings.EqualFold(name, "all")
-	}
-	if all && len(n.IgnorePreflightErrors) > 1 {
+	if all := n.ignored(); slices.Contains(all, "all") && len(all) > 1 {
 		p.add(field+"ignorePreflightErrors", "all stands for every check; name no others beside it")
 	}
 }
 
-func checkPatches(p *problems, d *Patches) {
-	if d != nil && d.Directory == "" {
-		p.add("patches.directory", "name a directory or leave patches out")
+// ignored are the names of checks whose errors are ignored, in lower case, each once.
+func (n *NodeRegistrationOptions) ignored() []string {
+	var names []string
+	for _, name := range n.IgnorePreflightErrors {
+		names = append(names, strings.ToLower(strings.TrimSpace(name)))
 	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // checkCertificateKey does not repeat the key, which is a secret. without says what becomes of an empty one.
@@ -120,7 +120,7 @@ func (c *Config) checkVersion(p *problems) {
 		p.add(field, "the label %q was not resolved; give a version such as %s", text, DefaultKubernetesVersion)
 	case err != nil:
 		p.add(field, "%q is neither a version such as %s nor a label such as stable-1.%d", text, DefaultKubernetesVersion, MaximumMinor)
-	case v.Major != 1 || v.Minor < MinimumMinor || v.Minor > MaximumMinor:
+	case v.Major != 1 || v.Minor < MinimumMinor || v.Minor > MaximumMinor || v.Compare(Version{Major: 1, Minor: MinimumMinor}) < 0:
 		p.add(field, "%s is not supported; this release makes control planes of 1.%d and 1.%d", text, MinimumMinor, MaximumMinor)
 	}
 }
@@ -139,13 +139,13 @@ func checkImageMeta(p *problems, field string, m ImageMeta) {
 		checkRepository(p, field+".imageRepository", m.ImageRepository)
 	}
 	if m.ImageTag != "" && !tagPattern.MatchString(m.ImageTag) {
-		p.add(field+".imageTag", "%q is not an image tag: use letters, digits, '_', '.' and '-', at most 128", m.ImageTag)
+		p.add(field+".imageTag", "%q is not an image tag: use letters, digits, '_', '.' and '-', at most 128; a digest may follow as @sha256:<64 digits>", m.ImageTag)
 	}
 }
 
 // The grammar of image references (OCI distribution, "Pulling manifests"): a host with an optional port and path parts.
 var (
-	tagPattern  = regexp.MustCompile(`^\w[\w.-]{0,127}$`)
+	tagPattern  = regexp.MustCompile(`^\w[\w.-]{0,127}(@sha256:[0-9a-f]{64})?$`)
 	hostPattern = regexp.MustCompile(`^(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(\.([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[0-9a-fA-F:]+\])(:[0-9]+)?$`)
 	partPattern = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 )

@@ -16,7 +16,6 @@ const printJoin = "on a control-plane node, kubeadm token create --print-join-co
 func (j *Join) Validate() error {
 	p := &problems{}
 	j.NodeRegistration.check(p)
-	checkPatches(p, j.Patches)
 	checkAbsolute(p, "caCertPath", j.CACertPath)
 	if !strings.HasSuffix(j.CACertPath, ".crt") {
 		p.add("caCertPath", "%q must end in .crt", j.CACertPath)

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -27,6 +28,18 @@ func DefaultAddress(ipv6 bool) (netip.Addr, error) {
 	addr, ok := netip.AddrFromSlice(ip)
 	if !ok {
 		return netip.Addr{}, fmt.Errorf("cannot choose an address to advertise: %q is no address", ip)
+	}
+	return addr.Unmap(), nil
+}
+
+// LoopbackAddress returns the first global unicast address of the loopback interface. Machines that announce such an address
+// themselves, over links without addresses (RFC 5549), are reached at it.
+func LoopbackAddress() (netip.Addr, error) {
+	ip, err := utilnet.ChooseBindAddressForInterface("lo")
+	addr, ok := netip.AddrFromSlice(ip)
+	if err != nil || !ok {
+		return netip.Addr{}, errors.New("cannot advertise a loopback address: others can't reach it, and the loopback interface has no global one\n" +
+			"set localAPIEndpoint.advertiseAddress, or --apiserver-advertise-address, to an address of this machine, or leave it out")
 	}
 	return addr.Unmap(), nil
 }

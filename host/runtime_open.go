@@ -27,6 +27,9 @@ const (
 	criDockerdSocket = "unix:///var/run/cri-dockerd.sock"
 )
 
+// DefaultRuntime is the socket for machines whose runtime does not matter: containerd's, as with kubeadm.
+const DefaultRuntime = containerdSocket
+
 // callTimeout bounds every question to the runtime. Pulling images is bounded by the caller only.
 const callTimeout = 15 * time.Second
 

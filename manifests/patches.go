@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 
@@ -25,7 +26,7 @@ const (
 
 // PatchFile is one file of the directory of patches.
 type PatchFile struct {
-	// Name is the file's name without its directory.
+	// Name is the file's name below the directory of patches. What it patches is said by the part after the last slash.
 	Name string
 	// Data is its content.
 	Data []byte
@@ -64,9 +65,9 @@ var patchName = regexp.MustCompile(`^(etcd|kube-apiserver|kube-controller-manage
 func Patches(files []PatchFile) (Patched, error) {
 	var p Patched
 	var errs []error
-	sorted := slices.SortedStableFunc(slices.Values(files), func(a, b PatchFile) int { return cmp.Compare(a.Name, b.Name) })
+	sorted := slices.SortedStableFunc(slices.Values(files), func(a, b PatchFile) int { return cmp.Compare(path.Base(a.Name), path.Base(b.Name)) })
 	for _, f := range sorted {
-		match := patchName.FindStringSubmatch(f.Name)
+		match := patchName.FindStringSubmatch(path.Base(f.Name))
 		if match == nil || len(f.Data) == 0 {
 			p.ignored = append(p.ignored, f.Name)
 			continue

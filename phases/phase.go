@@ -80,7 +80,7 @@ func again(made map[string]bool) func(plan.Step) bool {
 
 func (ph Phase) steps(ctx context.Context, f *Facts, parent string) ([]plan.Step, error) {
 	name := join(parent, ph.Name)
-	if f.Skips(name) {
+	if f.Skips(name) && !f.Named {
 		return nil, nil
 	}
 	var all []plan.Step
@@ -137,7 +137,7 @@ func (c Command) Names() []string {
 func (c Command) CheckSkip(skip []string) error {
 	known := c.Names()
 	for _, s := range skip {
-		if !slices.Contains(known, s) {
+		if !slices.Contains(known, strings.ToLower(strings.TrimSpace(s))) {
 			return fmt.Errorf("cannot skip phase %q: there is no such phase; the phases are: %s", s, strings.Join(known, ", "))
 		}
 	}

@@ -143,10 +143,10 @@ func (f File) Before(_ context.Context, t *Target) (*Before, error) {
 	return &Before{File: b}, nil
 }
 
-// unified is a unified diff without the command line that package diff puts above it.
+// unified is a unified diff without the command line that package diff puts above it, and without passwords.
 func unified(oldName string, old []byte, newName string, new []byte) string {
 	_, lines, _ := strings.Cut(string(diff.Diff(oldName, old, newName, new)), "\n")
-	return lines
+	return Redact(lines)
 }
 
 func orElse(s, fallback string) string {

@@ -60,7 +60,7 @@ func (o Object) Diff(ctx context.Context, t *Target) (Change, error) {
 		return Change{}, err
 	}
 	if lines, changed := t.API.Changed(live, wanted); changed {
-		return Change{Kind: Update, Why: "differs", Lines: lines}, nil
+		return Change{Kind: Update, Why: "differs", Lines: Redact(lines)}, nil
 	}
 	return Change{}, nil
 }

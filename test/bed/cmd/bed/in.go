@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -36,5 +38,15 @@ func in(lab *bed.Lab, command string, args []string) error {
 	// An interrupt is for the command, which gets it from the terminal too; ignoring it here would make the command ignore it.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	return cmd.Run()
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() > 0 {
+		return exitCode(exit.ExitCode())
+	}
+	return err
 }
+
+// exitCode is that of a command that a user ran; it has said itself what is wrong.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 
 	"github.com/kubewright/kubewright/test/bed"
 )
@@ -29,10 +28,10 @@ The lab is "dev" unless --name says otherwise. The cache is $KUBEWRIGHT_CACHE or
 
 func main() {
 	err := run(os.Args[1:])
-	var exit *exec.ExitError
+	var code exitCode
 	switch {
-	case errors.As(err, &exit) && exit.ExitCode() > 0:
-		os.Exit(exit.ExitCode()) // the command has said why
+	case errors.As(err, &code):
+		os.Exit(int(code))
 	case errors.Is(err, errUsage):
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)
