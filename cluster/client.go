@@ -84,6 +84,19 @@ func (c *Client) Up(ctx context.Context) error {
 	return nil
 }
 
+// Answers asks once whether somebody answers at all, for at most five seconds, whatever the answer is. For commands at which
+// somebody waits: requests go on trying, because an API server may be about to start.
+func (c *Client) Answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, upTimeout)
+	defer cancel()
+	err := get(ctx, c.http, c.server+"/livez")
+	var answer *answerError
+	if err == nil || errors.As(err, &answer) {
+		return nil
+	}
+	return fmt.Errorf("cannot reach the API server: %w", err)
+}
+
 // get asks for url and returns nil when the answer is 200. The error carries the checks that failed or the body's start.
 func get(ctx context.Context, client *http.Client, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

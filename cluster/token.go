@@ -2,11 +2,13 @@ package cluster
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	bootstrapapi "k8s.io/cluster-bootstrap/token/api"
 	bootstrapsecrets "k8s.io/cluster-bootstrap/util/secrets"
 
@@ -38,6 +40,42 @@ func JoinToken(s *corev1.Secret, now time.Time) (string, bool) {
 	}
 	groups := strings.Split(string(s.Data[bootstrapapi.BootstrapTokenExtraGroupsKey]), ",")
 	return id + "." + secret, slices.Contains(groups, config.NodeBootstrapTokenAuthGroup)
+}
+
+// Token reads a bootstrap token's Secret. The error names the Secret and repeats no value.
+func Token(s *corev1.Secret) (config.BootstrapToken, error) {
+	value := func(key string) string { return string(s.Data[key]) }
+	t := config.BootstrapToken{
+		Token:       &config.BootstrapTokenString{ID: value(bootstrapapi.BootstrapTokenIDKey), Secret: value(bootstrapapi.BootstrapTokenSecretKey)},
+		Description: value(bootstrapapi.BootstrapTokenDescriptionKey),
+	}
+	broken := func(key string) error {
+		return fmt.Errorf("cannot read the bootstrap token in Secret %s/%s: %s is missing or wrong", s.Namespace, s.Name, key)
+	}
+	if _, _, err := config.ParseToken(t.Token.String()); err != nil {
+		return t, broken("its ID or its secret")
+	}
+	if s.Name != bootstrapapi.BootstrapTokenSecretPrefix+t.Token.ID {
+		return t, broken("its name")
+	}
+	if text := value(bootstrapapi.BootstrapTokenExpirationKey); text != "" {
+		end, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return t, broken(bootstrapapi.BootstrapTokenExpirationKey)
+		}
+		t.Expires = &metav1.Time{Time: end}
+	}
+	for key, v := range s.Data {
+		if usage, ok := strings.CutPrefix(key, bootstrapapi.BootstrapTokenUsagePrefix); ok && string(v) == "true" {
+			t.Usages = append(t.Usages, usage)
+		}
+	}
+	slices.Sort(t.Usages)
+	if text := value(bootstrapapi.BootstrapTokenExtraGroupsKey); text != "" {
+		t.Groups = strings.Split(text, ",")
+		slices.Sort(t.Groups)
+	}
+	return t, nil
 }
 
 // value is a Secret's value, whichever way it is written.

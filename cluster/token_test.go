@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +60,34 @@ func TestJoinToken(t *testing.T) {
 		token, ok := JoinToken(s, now)
 		if ok != test.want || ok && token != "abcdef.0123456789abcdef" {
 			t.Errorf("%s: %q, %v", name, token, ok)
+		}
+	}
+}
+
+func TestToken(t *testing.T) {
+	secret := func() *corev1.Secret {
+		s := &corev1.Secret{Data: map[string][]byte{
+			"token-id": []byte("abcdef"), "token-secret": []byte("0123456789abcdef"), "description": []byte("lab"),
+			"usage-bootstrap-signing": []byte("true"), "usage-bootstrap-authentication": []byte("true"), "usage-bootstrap-x": []byte("false"),
+			"auth-extra-groups": []byte("system:bootstrappers:b,system:bootstrappers:a"), "expiration": []byte("2026-11-24T13:00:00Z"),
+		}}
+		s.Name = "bootstrap-token-abcdef"
+		return s
+	}
+	got, err := Token(secret())
+	if err != nil || got.Token.String() != "abcdef.0123456789abcdef" || got.Description != "lab" || got.Expires.Hour() != 13 ||
+		!slices.Equal(got.Usages, []string{"authentication", "signing"}) || !slices.Equal(got.Groups, []string{"system:bootstrappers:a", "system:bootstrappers:b"}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for name, broken := range map[string]func(*corev1.Secret){
+		"expiration": func(s *corev1.Secret) { s.Data["expiration"] = []byte("tomorrow") },
+		"secret":     func(s *corev1.Secret) { s.Data["token-secret"] = []byte("0123456789ABCDEF") },
+		"its name":   func(s *corev1.Secret) { s.Name = "bootstrap-token-zzzzzz" },
+	} {
+		s := secret()
+		broken(s)
+		if _, err := Token(s); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "0123456789") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	bootstrapapi "k8s.io/cluster-bootstrap/token/api"
 	bootstraputil "k8s.io/cluster-bootstrap/token/util"
 
 	"github.com/kubewright/kubewright/config"
@@ -60,8 +61,8 @@ func (c *Client) CreateToken(ctx context.Context, token *corev1.Secret) error {
 			return nil
 		}
 		// Without the API's error inside, so that it is not tried again.
-		return fmt.Errorf("there is a token with this ID already\nchoose another one, or delete it: kubectl delete secret -n %s %s",
-			want.GetNamespace(), want.GetName())
+		return fmt.Errorf("there is a token with this ID already\nchoose another one, or delete it: kubewright token delete %s",
+			strings.TrimPrefix(want.GetName(), bootstrapapi.BootstrapTokenSecretPrefix))
 	})
 	if err != nil {
 		return fmt.Errorf("cannot create %s: %w", nameOf(want), err)
@@ -88,18 +89,27 @@ func (c *Client) sameData(ctx context.Context, want *unstructured.Unstructured) 
 	return len(have) == len(sent)
 }
 
+// TokenID is the ID of a token that is named by it (the part before the dot) or as a whole.
+func TokenID(name string) (string, error) {
+	if id, _, err := config.ParseToken(name); err == nil {
+		return id, nil
+	}
+	if !bootstraputil.IsValidBootstrapTokenID(name) { // it is not repeated: it may be most of a token
+		return "", errors.New("cannot tell which bootstrap token is meant: name it by its ID, 6 characters from a-z and 0-9, or as a whole")
+	}
+	return name, nil
+}
+
 // DeleteToken removes the bootstrap token with this ID (the part before the dot), or with this whole token. The error when
 // there is none says so.
-func (c *Client) DeleteToken(ctx context.Context, id string) error {
-	if first, _, err := config.ParseToken(id); err == nil {
-		id = first
-	}
-	if !bootstraputil.IsValidBootstrapTokenID(id) { // it is not repeated: it may be most of a token
-		return errors.New("cannot delete the bootstrap token: its ID must be 6 characters from a-z and 0-9")
+func (c *Client) DeleteToken(ctx context.Context, name string) error {
+	id, err := TokenID(name)
+	if err != nil {
+		return err
 	}
 	api := c.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(metav1.NamespaceSystem)
 	lost := false
-	err := retry(ctx, func(ctx context.Context) error {
+	err = retry(ctx, func(ctx context.Context) error {
 		err := api.Delete(ctx, bootstraputil.BootstrapTokenSecretName(id), metav1.DeleteOptions{})
 		if apierrors.IsNotFound(err) && lost {
 			return nil
@@ -109,7 +119,7 @@ func (c *Client) DeleteToken(ctx context.Context, id string) error {
 	})
 	switch {
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("cannot delete the bootstrap token %s: there is none with this ID\nto see those there are: kubeadm token list", id)
+		return fmt.Errorf("cannot delete the bootstrap token %s: there is none with this ID\nto see those there are: kubewright token list", id)
 	case err != nil:
 		return fmt.Errorf("cannot delete the bootstrap token %s: %w", id, err)
 	}

@@ -52,7 +52,7 @@ func TestCreateToken(t *testing.T) {
 		"busy first":             {[]int{503, 201}, nil, ""},
 		"answer lost":            {[]int{500, 409}, text, ""},
 		"there, though alike":    {[]int{409}, text, "there is a token with this ID already\n"},
-		"another after a mishap": {[]int{500, 409}, other, "kubectl delete secret -n kube-system bootstrap-token-abcdef"},
+		"another after a mishap": {[]int{500, 409}, other, "kubewright token delete abcdef"},
 		"forbidden":              {[]int{403}, nil, "with <hidden>"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestDeleteToken(t *testing.T) {
 		"not there":   {"abcdef", []int{404}, "cannot delete the bootstrap token abcdef: there is none with this ID\n"},
 		"answer lost": {"abcdef", []int{500, 404}, ""},
 		"forbidden":   {"abcdef", []int{403}, "cannot delete the bootstrap token abcdef: no"},
-		"not an ID":   {"../a", nil, `cannot delete the bootstrap token: its ID must be 6 characters from a-z and 0-9`},
+		"not an ID":   {"../a", nil, `cannot tell which bootstrap token is meant: name it by its ID, 6 characters from a-z and 0-9, or as a whole`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0

@@ -68,10 +68,13 @@ type events struct {
 	mu sync.Mutex
 }
 
-func (e *events) emit(ev event) {
+func (e *events) emit(ev event) { e.object(ev) }
+
+// object prints one value on a line of its own.
+func (e *events) object(v any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	data, err := json.Marshal(ev)
+	data, err := json.Marshal(v)
 	if err != nil {
 		return
 	}

@@ -77,6 +77,16 @@ func (t *BootstrapTokenString) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// CompleteTokens fills what was left out of the tokens, makes those that have no value, and checks them.
+func (c *Config) CompleteTokens(token func() (string, error)) error {
+	if err := c.Init.defaultTokens(token); err != nil {
+		return err
+	}
+	p := &problems{}
+	c.checkTokens(p)
+	return p.err()
+}
+
 // ParseToken splits a bootstrap token. The error says what is wanted and does not repeat the token.
 func ParseToken(s string) (id, secret string, err error) {
 	m := bootstraputil.BootstrapTokenRegexp.FindStringSubmatch(s)

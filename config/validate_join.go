@@ -9,7 +9,7 @@ import (
 )
 
 // printJoin is the command that prints everything that a joining machine has to know.
-const printJoin = "on a control-plane node, kubeadm token create --print-join-command prints it"
+const printJoin = "on a control-plane node, kubewright token create --print-join-command prints it"
 
 // Validate says everything that is wrong with the input, each problem with the path of its field in v1beta4 and with what
 // would be right. Call it after SetDefaults. Tokens and the certificate key are not repeated.

@@ -150,7 +150,7 @@ func (o Options) compare(ctx context.Context, first *answer, info *kubeconfig) e
 
 // What mends things; the commands run on a control-plane node.
 const (
-	howToToken = "make a new token, on a control-plane node: kubeadm token create --print-join-command"
+	howToToken = "make a new token, on a control-plane node: kubewright token create --print-join-command"
 	howToPin   = "to compute the pin, on a control-plane node: openssl x509 -pubkey -noout -in /etc/kubernetes/pki/ca.crt | " +
 		"openssl pkey -pubin -outform der | sha256sum"
 	howToInform = "make it, on a control-plane node: kubewright init phase bootstrap-token"

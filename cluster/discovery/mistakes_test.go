@@ -48,9 +48,9 @@ func TestByTokenMistakes(t *testing.T) {
 		waits    bool
 	}{
 		"not known": {answers: func(w http.ResponseWriter, _ *http.Request, _ int) { signed(w, text, "") },
-			want: "does not know the token with the ID abcdef: ", hint: "kubeadm token create", requests: 20, waits: true},
+			want: "does not know the token with the ID abcdef: ", hint: "kubewright token create", requests: 20, waits: true},
 		"other secret": {answers: func(w http.ResponseWriter, _ *http.Request, _ int) { signed(w, text, "fedcba9876543210") },
-			want: "the part after the dot of token abcdef is misspelt", hint: "kubeadm token create", requests: 1},
+			want: "the part after the dot of token abcdef is misspelt", hint: "kubewright token create", requests: 1},
 		"other pin": {answers: always(text), change: func(o *Options) { o.CAHashes = []string{other.pin()} },
 			want: "the cluster's CA is not the one that --discovery-token-ca-cert-hash pins", hint: "openssl x509 -pubkey", requests: 1},
 		"no pin": {answers: always(text), change: func(o *Options) { o.CAHashes = nil },

@@ -1,0 +1,84 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kubewright/kubewright/config"
+)
+
+// credentials are a kubeconfig that was found, and what its current context says about the cluster.
+type credentials struct {
+	path   string
+	data   []byte
+	server string
+	ca     []byte
+}
+
+// findCredentials reads the kubeconfig that is named, or else the first that is there of $KUBECONFIG, ~/.kube/config and
+// admin.conf, as kubeadm does.
+func findCredentials(env *Env, named string) (*credentials, error) {
+	path := named
+	if path == "" {
+		var err error
+		if path, err = searchCredentials(env); err != nil {
+			return nil, err
+		}
+	}
+	kc, err := clientcmd.LoadFromFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the credentials for the cluster: %w\nname another file with --kubeconfig", err)
+	}
+	for _, c := range kc.Clusters {
+		c.LocationOfOrigin = path
+	}
+	if err := clientcmd.ResolveLocalPaths(kc); err != nil {
+		return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
+	}
+	current := kc.Contexts[kc.CurrentContext]
+	if current == nil || kc.Clusters[current.Cluster] == nil {
+		return nil, fmt.Errorf("cannot use the credentials in %s: its current context names no cluster", path)
+	}
+	c := kc.Clusters[current.Cluster]
+	found := &credentials{path: path, server: c.Server, ca: c.CertificateAuthorityData}
+	if len(found.ca) == 0 && c.CertificateAuthority != "" {
+		if found.ca, err = os.ReadFile(c.CertificateAuthority); err != nil {
+			return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
+		}
+	}
+	if found.data, err = clientcmd.Write(*kc); err != nil {
+		return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
+	}
+	return found, nil
+}
+
+// explain adds to the error of a request who asked whom.
+func (c *credentials) explain(err error) error {
+	return fmt.Errorf("%w\nthe credentials are those in %s, the API server is %s", err, c.path, c.server)
+}
+
+func searchCredentials(env *Env) (string, error) {
+	variable := func(name string) string {
+		i := slices.IndexFunc(env.Environ, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
+		if i < 0 {
+			return ""
+		}
+		return strings.TrimPrefix(env.Environ[i], name+"=")
+	}
+	candidates := filepath.SplitList(variable("KUBECONFIG"))
+	if home := variable("HOME"); home != "" && len(candidates) == 0 {
+		candidates = append(candidates, filepath.Join(home, ".kube", "config"))
+	}
+	candidates = append(candidates, config.AdminKubeconfig)
+	for _, path := range candidates {
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("cannot find credentials for the cluster: there is no %s\nname a kubeconfig with --kubeconfig, or run this on a control-plane node", orList(candidates))
+}

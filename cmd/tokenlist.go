@@ -1,0 +1,113 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/config"
+)
+
+// listedToken is kubeadm's output.kubeadm.k8s.io/v1alpha3 BootstrapToken.
+type listedToken struct {
+	metav1.TypeMeta       `json:",inline"`
+	config.BootstrapToken `json:",inline"`
+}
+
+func newTokenList(env *Env) *cobra.Command {
+	f := &tokenFlags{}
+	c := &cobra.Command{
+		Use: "list", Short: "List the tokens of the cluster", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			f.inherit(c)
+			if err := checkOutput(f.output, "text", "json", "yaml"); err != nil {
+				return err
+			}
+			return f.list(c.Context(), env)
+		},
+	}
+	f.outputFlag(c, "text, json or yaml: one object for each token")
+	return c
+}
+
+func (f *tokenFlags) list(ctx context.Context, env *Env) error {
+	client, found, err := f.open(ctx, env)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
+	defer cancel()
+	live, err := client.ListTokens(ctx)
+	if err != nil {
+		return found.explain(err)
+	}
+	var tokens []config.BootstrapToken
+	for i := range live {
+		t, err := cluster.Token(&live[i])
+		if err != nil {
+			fmt.Fprintf(env.Stderr, "warning: %v\n", err)
+			continue
+		}
+		tokens = append(tokens, t)
+	}
+	if f.output == "text" {
+		return tokenTable(env, tokens, time.Now())
+	}
+	for _, t := range tokens {
+		o := listedToken{metav1.TypeMeta{APIVersion: "output.kubeadm.k8s.io/v1alpha3", Kind: "BootstrapToken"}, t}
+		data, err := json.MarshalIndent(o, "", "    ")
+		if err == nil && f.output == "yaml" {
+			if data, err = yaml.JSONToYAML(data); err == nil {
+				data = append([]byte("---\n"), strings.TrimSuffix(string(data), "\n")...)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(env.Stdout, string(data))
+	}
+	return nil
+}
+
+// tokenTable has kubeadm's columns. Without tokens it prints nothing.
+func tokenTable(env *Env, tokens []config.BootstrapToken, now time.Time) error {
+	if len(tokens) == 0 {
+		return nil
+	}
+	w := tabwriter.NewWriter(env.Stdout, 10, 4, 3, ' ', 0)
+	fmt.Fprintln(w, "TOKEN\tTTL\tEXPIRES\tUSAGES\tDESCRIPTION\tEXTRA GROUPS")
+	for _, t := range tokens {
+		ttl, expires := "<forever>", "<never>"
+		if t.Expires != nil {
+			ttl, expires = duration.ShortHumanDuration(t.Expires.Sub(now)), t.Expires.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Token, ttl, expires,
+			orNone(strings.Join(t.Usages, ",")), orNone(t.Description), orNone(strings.Join(t.Groups, ",")))
+	}
+	return w.Flush()
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "<none>"
+	}
+	return s
+}
+
+// orList is "a, b or c".
+func orList(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
