@@ -57,7 +57,7 @@ func registered(f *Facts, node string) plan.Step {
 			}
 			return err
 		},
-		Next: func(ctx context.Context, _ *plan.Target) error {
+		Await: func(ctx context.Context, _ *plan.Target) error {
 			admin, err := f.admin(ctx)
 			if err != nil {
 				return err

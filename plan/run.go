@@ -73,6 +73,10 @@ func (r *Runner) step(ctx context.Context, phase string, step Step) (Change, err
 	if err := r.connect(ctx, step); err != nil {
 		return Change{}, err
 	}
+	w, waits := step.(Wait)
+	if waits && w.Await != nil {
+		return Change{}, w.Apply(ctx, r.Target) // it is told at once when there is nothing to wait for; asking before costs a request
+	}
 	c, err := step.Diff(ctx, r.Target)
 	if err != nil || c.Kind == Same {
 		return c, err
@@ -83,7 +87,7 @@ func (r *Runner) step(ctx context.Context, phase string, step Step) (Change, err
 	if err := step.Apply(ctx, r.Target); err != nil {
 		return c, err
 	}
-	if _, waited := step.(Wait); waited {
+	if waits {
 		return c, nil // it has seen the condition hold; one slow answer to a second look would end a good run
 	}
 	after, err := step.Diff(ctx, r.Target)

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -25,9 +26,10 @@ type Wait struct {
 	Stall time.Duration
 	// Probe returns nil when the condition holds, else what is still wrong.
 	Probe func(ctx context.Context, t *Target) error
-	// Next, when set, returns when it makes sense to probe again, as when the thing that is waited for has changed. Without
-	// it the probe is asked ten times a second, which is fine on this machine and too much for an API server with many clients.
-	Next func(ctx context.Context, t *Target) error
+	// Await, when set, returns nil as soon as the condition holds: it is told, as by a watch. Without it the probe is asked ten
+	// times a second, which is fine on this machine and too much for an API server with many clients. One that fails is
+	// tried again a little later.
+	Await func(ctx context.Context, t *Target) error
 	// Watch, when set, looks behind the probe once a second: what is happening, and whether it is hopeless.
 	Watch func(ctx context.Context, t *Target) Watched
 	// NeedsAPI makes the change Unknown while there is no API server to ask.
@@ -82,31 +84,53 @@ func (w Wait) Apply(ctx context.Context, t *Target) error {
 	if p.stall == 0 {
 		p.stall = 5 * time.Minute
 	}
+	answers := make(chan error)
+	running.Go(func() { w.ask(ctx, t, answers) })
+	last := errors.New("no answer yet")
 	for {
-		last := w.Probe(ctx, t)
-		if last == nil {
-			return nil
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cannot wait until %s: %w (last: %s)", w.For, context.Cause(ctx), firstLine(last))
+		case now := <-seen:
+			if now.Hopeless != nil {
+				return fmt.Errorf("cannot wait until %s: %w", w.For, now.Hopeless)
+			}
+			p.note(now)
+		case answer := <-answers:
+			if answer == nil {
+				return nil
+			}
+			last = answer
+		case <-time.After(watchEvery): // patience also ends while nobody says anything
 		}
 		t.progress(p.status(last))
-		again := make(chan struct{})
-		running.Go(func() { w.pause(ctx, t, again) })
-		for waiting := true; waiting; {
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("cannot wait until %s: %w (last: %s)", w.For, context.Cause(ctx), firstLine(last))
-			case now := <-seen:
-				if now.Hopeless != nil {
-					return fmt.Errorf("cannot wait until %s: %w", w.For, now.Hopeless)
-				}
-				p.note(now)
-				t.progress(p.status(last))
-			case <-again:
-				waiting = false
-			case <-time.After(watchEvery): // patience also ends while nobody says anything
-			}
-			if p.exhausted() {
-				return fmt.Errorf("cannot wait until %s: nothing has moved for %s: %w%s", w.For, p.stall, last, p.explain())
-			}
+		if p.exhausted() {
+			return fmt.Errorf("cannot wait until %s: nothing has moved for %s: %w%s", w.For, p.stall, last, p.explain())
+		}
+	}
+}
+
+// ask probes, or waits to be told, until the condition holds.
+func (w Wait) ask(ctx context.Context, t *Target, answers chan<- error) {
+	for {
+		err, pause := error(nil), probeEvery
+		if w.Await != nil {
+			err, pause = w.Await(ctx, t), watchEvery/2+rand.N(watchEvery)
+		} else {
+			err = w.Probe(ctx, t)
+		}
+		select {
+		case answers <- err:
+		case <-ctx.Done():
+			return
+		}
+		if err == nil {
+			return
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -126,21 +150,5 @@ func (w Wait) look(ctx context.Context, t *Target, seen chan<- Watched) {
 		case <-ctx.Done():
 			return
 		}
-	}
-}
-
-// pause closes again when it is time to probe. A Next that fails is tried again a little later; the probe says what is wrong.
-func (w Wait) pause(ctx context.Context, t *Target, again chan<- struct{}) {
-	defer close(again)
-	pause := probeEvery
-	if w.Next != nil {
-		if w.Next(ctx, t) == nil {
-			return
-		}
-		pause = watchEvery/2 + rand.N(watchEvery)
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(pause):
 	}
 }

@@ -139,29 +139,27 @@ func TestWaitNoticesDuringASlowLook(t *testing.T) {
 	}
 }
 
-// TestWaitAsksWhenToldTo: with a Next, the probe is asked only when there is news.
-func TestWaitAsksWhenToldTo(t *testing.T) {
-	probes, begin := 0, time.Now()
+// TestWaitIsTold: with an Await nobody is probed, also not by the run before it applies the wait; one that fails is tried again.
+func TestWaitIsTold(t *testing.T) {
+	asked, begin := 0, time.Now()
 	news := make(chan struct{})
-	time.AfterFunc(500*time.Millisecond, func() { close(news) })
-	w := plan.Wait{
-		For: "the node is there",
-		Probe: func(context.Context, *plan.Target) error {
-			if probes++; probes > 1 {
-				return nil
+	time.AfterFunc(300*time.Millisecond, func() { close(news) })
+	p := plan.Plan{Sections: []plan.Section{{Phase: "wait", Steps: []plan.Step{plan.Wait{
+		For: "the node is there", Probe: func(context.Context, *plan.Target) error { t.Error("probed"); return nil },
+		Await: func(ctx context.Context, _ *plan.Target) error {
+			if asked++; asked == 1 {
+				return errDown
 			}
-			return errDown
-		},
-		Next: func(ctx context.Context, _ *plan.Target) error {
 			select {
 			case <-news:
 			case <-ctx.Done():
 			}
 			return ctx.Err()
 		},
-	}
-	if err := w.Apply(context.Background(), newTarget(t)); err != nil || probes != 2 || time.Since(begin) < 500*time.Millisecond {
-		t.Errorf("%d probes in %s: %v", probes, time.Since(begin), err)
+	}}}}}
+	changes, err := (&plan.Runner{Target: newTarget(t)}).Run(context.Background(), p)
+	if err != nil || changes != 0 || asked != 2 || time.Since(begin) < 500*time.Millisecond {
+		t.Errorf("%d changes, asked %d times in %s: %v", changes, asked, time.Since(begin), err)
 	}
 }
 
