@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,32 +87,6 @@ func TestNodeNotThere(t *testing.T) {
 	err := c.MarkControlPlane(t.Context(), "cp1", nil)
 	if err == nil || err.Error() != "cannot mark Node cp1 as control plane: it is not registered" {
 		t.Error(err)
-	}
-}
-
-func TestReads(t *testing.T) {
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		switch name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]; name {
-		case "cluster-info", "bootstrap-token-abcdef":
-			echo(w, []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}}`))
-		case "kubelet-config":
-			echo(w, []byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"data":{"kubelet":"k: 1\n"}}`))
-		default:
-			refuse(w, 404, "NotFound", "not found")
-		}
-	})
-	ctx := t.Context()
-	if ok, err := c.ClusterInfoExists(ctx); !ok || err != nil {
-		t.Errorf("cluster-info: %v, %v", ok, err)
-	}
-	for id, want := range map[string]bool{"abcdef": true, "000000": false} {
-		if ok, err := c.TokenExists(ctx, id); ok != want || err != nil {
-			t.Errorf("token %s: %v, %v", id, ok, err)
-		}
-	}
-	stored, err := c.ClusterConfiguration(ctx)
-	if d := cmp.Diff(&Configuration{Kubelet: []byte("k: 1\n")}, stored); d != "" || err != nil {
-		t.Errorf("%s %v", d, err)
 	}
 }
 

@@ -8,9 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// NodeConfiguration reads what a worker needs of the stored configuration, the cluster's and the kubelet's, both at the same time.
-// Proxy stays nil: the pods of kube-proxy read it themselves. A part that is not there is nil, too. It is two requests, one less
-// than ClusterConfiguration; a bootstrap token may do it.
+// NodeConfiguration reads what a node needs of the stored configuration, both parts at the same time. The configuration of
+// kube-proxy is not among it: its pods read it themselves, and the right to read it comes with the addon. A part that is not
+// there is nil. It is two requests; a bootstrap token may do it.
 func (c *Client) NodeConfiguration(ctx context.Context) (*Configuration, error) {
 	stored, failed := &Configuration{}, make(chan error)
 	read := func(configMap, key string, into *[]byte) {

@@ -18,46 +18,6 @@ type Configuration struct {
 	Cluster []byte
 	// Kubelet is the KubeletConfiguration in ConfigMap kube-system/kubelet-config.
 	Kubelet []byte
-	// Proxy is the KubeProxyConfiguration in ConfigMap kube-system/kube-proxy.
-	Proxy []byte
-}
-
-// ClusterConfiguration reads the stored configuration. A cluster that nobody set up gives an empty Configuration.
-func (c *Client) ClusterConfiguration(ctx context.Context) (*Configuration, error) {
-	stored := &Configuration{}
-	for _, part := range []struct {
-		configMap, key string
-		into           *[]byte
-	}{
-		{"kubeadm-config", "ClusterConfiguration", &stored.Cluster},
-		{"kubelet-config", "kubelet", &stored.Kubelet},
-		{"kube-proxy", "config.conf", &stored.Proxy},
-	} {
-		live, err := c.read(ctx, "ConfigMap", metav1.NamespaceSystem, part.configMap)
-		if err != nil {
-			return nil, err
-		}
-		if live == nil {
-			continue
-		}
-		if text, found, _ := unstructured.NestedString(live.Object, "data", part.key); found {
-			*part.into = []byte(text)
-		}
-	}
-	return stored, nil
-}
-
-// ClusterInfoExists says whether ConfigMap kube-public/cluster-info is there. It is created once: an existing cluster's is
-// left as it is.
-func (c *Client) ClusterInfoExists(ctx context.Context) (bool, error) {
-	live, err := c.read(ctx, "ConfigMap", metav1.NamespacePublic, "cluster-info")
-	return live != nil, err
-}
-
-// TokenExists says whether the bootstrap token with this ID (the part before the dot) is there.
-func (c *Client) TokenExists(ctx context.Context, id string) (bool, error) {
-	live, err := c.read(ctx, secretKind, metav1.NamespaceSystem, "bootstrap-token-"+id)
-	return live != nil, err
 }
 
 // CertsSecret reads the Secret kubeadm-certs, whose values are encrypted; nil when it is not there.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"strings"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/etcd"
@@ -13,8 +14,14 @@ import (
 // gatherControlPlane looks at etcd's members. While this run changes them, a lock in the cluster keeps other runs from it.
 func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, out *reporter) error {
 	facts := s.facts
-	if facts.Config.ExternalEtcd() || facts.PKI.MissingShared() != nil {
-		return nil // the certs phase says what is missing
+	if facts.Config.ExternalEtcd() || !f.talksToEtcd() {
+		return nil
+	}
+	if missing := facts.PKI.MissingShared(); missing != nil { // the phase that needs them says so, unless it is left out
+		facts.Joining.Etcd = func(context.Context) (*etcd.Client, error) {
+			return nil, fmt.Errorf("cannot talk to etcd: these files, which all control-plane nodes share, are not here:\n  %s", strings.Join(missing, "\n  "))
+		}
+		return nil
 	}
 	admin, err := adminClient(facts)
 	if err != nil {
@@ -45,6 +52,9 @@ func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, out *rep
 }
 
 func (f *joinFlags) changesEtcd() bool { return f.phase == "" || f.phase == "etcd-join" }
+
+// talksToEtcd says whether a phase that is run has to do with etcd.
+func (f *joinFlags) talksToEtcd() bool { return f.changesEtcd() || f.phase == "check-etcd" }
 
 // etcdClients connects to the members of etcd, which are found by the annotations of their static pods.
 func etcdClients(ctx context.Context, facts *phases.Facts, admin *cluster.Client) (func(context.Context) (*etcd.Client, error), error) {

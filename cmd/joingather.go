@@ -1,14 +1,22 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/cluster/discovery"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/manifests"
@@ -23,42 +31,40 @@ func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *join
 		return nil, err
 	}
 	out.warn(found.warnings)
-	stored, err := found.client.ClusterConfiguration(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration of the cluster: %w", err)
-	}
-	c, err := in.join.With(stored.Cluster, stored.Kubelet, stored.Proxy)
+	c, err := in.join.With(found.stored.Cluster, found.stored.Kubelet, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.nameFree(ctx, found, c); err != nil {
+	out.warn(c.Warnings)
+	registered, err := f.nameFree(ctx, found, c)
+	if err != nil {
 		return nil, err
 	}
 	s := connect(ctx, env, h, c)
 	if s.facts, err = f.facts(ctx, env, s, in, c, found); err != nil {
 		return s, err
 	}
+	s.facts.Joining.Unregistered = found.member && !registered
 	if !in.join.ControlPlaneJoin() {
 		return s, nil
 	}
 	return s, f.gatherControlPlane(ctx, s, out)
 }
 
-// nameFree makes sure that no other machine has this node's name. A machine that joined before has it itself.
-func (f *joinFlags) nameFree(ctx context.Context, found *discovered, c *config.Config) error {
-	if found.member {
-		return nil
-	}
+// nameFree makes sure that no other machine has this node's name, and says whether there is such a Node. A machine that joined
+// before has the name itself. The name of a node that is not Ready is taken: that is how a dead machine is replaced.
+func (f *joinFlags) nameFree(ctx context.Context, found *discovered, c *config.Config) (registered bool, err error) {
 	name := c.Init.NodeRegistration.Name
-	_, ready, err := found.client.NodeReady(ctx, name)
+	registered, ready, err := found.client.NodeReady(ctx, name)
 	if err != nil {
-		return fmt.Errorf("cannot see whether there is a node %s already: %w", name, err)
+		return false, fmt.Errorf("cannot see whether there is a node %s already: %w", name, err)
 	}
-	if ready {
-		return fmt.Errorf("cannot join as node %s: the cluster has a node of that name, and it is Ready\n"+
+	b := found.before
+	if mine := found.member || b != nil && b.node == name && discovery.SameCA(b.ca, found.ca); ready && !mine {
+		return true, fmt.Errorf("cannot join as node %s: the cluster has a node of that name, and it is Ready\n"+
 			"choose another name with --node-name; or remove that node: kubectl delete node %s", name, name)
 	}
-	return nil
+	return registered, nil
 }
 
 func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInput, c *config.Config, found *discovered) (*phases.Facts, error) {
@@ -66,14 +72,26 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 	if err != nil {
 		return nil, err
 	}
-	shared, err := f.sharedCerts(ctx, in.join, c, found)
+	h := s.host
+	input := pki.Input{
+		Config: c, Read: h.ReadFile, Now: h.Time(), Rand: rand.Reader, KubeconfigDir: config.KubernetesDir, Joining: true,
+	}
+	missing := pki.Plan(input).MissingShared()
+	if e := c.Cluster.Etcd.External; e != nil {
+		missing = append(missing, slices.DeleteFunc([]string{e.CAFile, e.CertFile, e.KeyFile}, func(path string) bool { return path == "" || h.Exists(path) })...)
+	}
+	shared, err := f.sharedCerts(ctx, in.join, c, found, missing)
 	if err != nil {
 		return nil, err
 	}
-	h := s.host
-	set := pki.Plan(pki.Input{
-		Config: c, Read: overlay(h, shared), Now: h.Time(), Rand: rand.Reader, KubeconfigDir: config.KubernetesDir,
-	})
+	if err := sameFiles(h, shared); err != nil {
+		return nil, err
+	}
+	input.Read = overlay(h, shared)
+	set := pki.Plan(input)
+	if err := ofCluster(set, in.join, c, found); err != nil {
+		return nil, err
+	}
 	facts := &phases.Facts{
 		Config: c, Host: h, Runtime: s.target.Runtime, PKI: set, Patches: patches, Hostname: in.dynamic.Hostname,
 		Node: manifests.Node{
@@ -83,7 +101,7 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 		Skip: in.join.SkipPhases, AdminKubeconfig: config.KubeletKubeconfig, KubeconfigDir: config.KubernetesDir,
 		Joining: &phases.Joining{
 			ControlPlane: in.join.ControlPlaneJoin(), Endpoint: found.endpoint(), CA: found.ca, CACertPath: in.join.CACertPath,
-			BootstrapKubeconfig: found.bootstrap, Shared: shared,
+			BootstrapKubeconfig: found.bootstrap, Shared: shared, Refused: found.before != nil && found.before.refused,
 		},
 	}
 	if facts.Joining.ControlPlane {
@@ -91,23 +109,51 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 	}
 	facts.Client = clients(facts, "")
 	m := env.Machine.Preflight(h, s.target.Systemd, s.target.Runtime)
+	m.Downloaded = input.Read
 	facts.Preflight = &m
 	return facts, nil
 }
 
 // overlay reads files as they are or, where they are not there, as they will be after the download.
-func overlay(h *host.Host, more map[string][]byte) func(string) ([]byte, error) {
+func overlay(h *host.Host, more map[string]manifests.SharedFile) func(string) ([]byte, error) {
 	return func(path string) ([]byte, error) {
 		data, err := h.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) && more[path] != nil {
-			return more[path], nil
+		if file, ok := more[path]; ok && errors.Is(err, fs.ErrNotExist) {
+			return file.Data, nil
 		}
 		return data, err
 	}
 }
 
-// sharedCerts downloads and opens what control-plane nodes share, if there is a key for it and it is not all here already.
-func (f *joinFlags) sharedCerts(ctx context.Context, j *config.Join, c *config.Config, found *discovered) (map[string][]byte, error) {
+// sameFiles refuses a machine that has some of the shared files as others than the cluster's.
+func sameFiles(h *host.Host, shared map[string]manifests.SharedFile) error {
+	var differ []string
+	for _, path := range slices.Sorted(maps.Keys(shared)) {
+		have, err := h.ReadFile(path)
+		if err == nil && !bytes.Equal(bytes.TrimSpace(have), bytes.TrimSpace(shared[path].Data)) {
+			differ = append(differ, path)
+		}
+	}
+	if differ == nil {
+		return nil
+	}
+	return fmt.Errorf("cannot join as a control-plane node: these files are here, and are not those that the cluster's control-plane nodes share:\n  %s\n"+
+		"move them away if they are of another cluster", strings.Join(differ, "\n  "))
+}
+
+// ofCluster refuses a CA on this machine that is not the cluster's: all that it signs would be refused.
+func ofCluster(set *pki.Set, j *config.Join, c *config.Config, found *discovered) error {
+	ca := path.Join(c.Cluster.CertificatesDir, "ca.crt")
+	have := set.Data(ca)
+	if !j.ControlPlaneJoin() || have == nil || discovery.SameCA(have, found.ca) {
+		return nil
+	}
+	return fmt.Errorf("cannot join as a control-plane node: %s is not the CA of the cluster at %s\nmove it and the files beside it away if they are of another cluster",
+		ca, found.endpoint())
+}
+
+// sharedCerts downloads and opens what control-plane nodes share, if there is a key for it and some of it is missing here.
+func (f *joinFlags) sharedCerts(ctx context.Context, j *config.Join, c *config.Config, found *discovered, missing []string) (map[string]manifests.SharedFile, error) {
 	if !j.ControlPlaneJoin() {
 		return nil, nil
 	}
@@ -115,7 +161,7 @@ func (f *joinFlags) sharedCerts(ctx context.Context, j *config.Join, c *config.C
 		return nil, errors.New("cannot join as a control-plane node: the cluster has no control-plane endpoint, an address that stays when a " +
 			"node goes\nset controlPlaneEndpoint in ConfigMap kube-system/kubeadm-config, and make sure that the API server's certificate has its name")
 	}
-	if j.ControlPlane.CertificateKey == "" || found.member {
+	if j.ControlPlane.CertificateKey == "" || len(missing) == 0 {
 		return nil, nil
 	}
 	key, err := hex.DecodeString(j.ControlPlane.CertificateKey)
@@ -123,7 +169,7 @@ func (f *joinFlags) sharedCerts(ctx context.Context, j *config.Join, c *config.C
 		return nil, errors.New("cannot use the certificate key: it is not hexadecimal")
 	}
 	secret, err := found.client.CertsSecret(ctx)
-	if err != nil {
+	if err != nil && !apierrors.IsForbidden(rootCause(err)) { // the right to read it comes with the upload
 		return nil, err
 	}
 	return manifests.OpenCerts(secret, c, key)

@@ -107,8 +107,8 @@ func (f *FileDiscovery) check(p *problems) {
 	case f.KubeConfigPath == "":
 		p.add(field, "give the path of a kubeconfig file or an https URL")
 	case err == nil && u.Scheme == "https" && u.Host == "":
-		p.add(field, "%q names no host", f.KubeConfigPath)
+		p.add(field, "the URL names no host")
 	case err == nil && u.Scheme != "" && u.Scheme != "https":
-		p.add(field, "%q: want a path or a URL that starts with https://, because the file says whom to trust", f.KubeConfigPath)
+		p.add(field, "the URL starts with %s://; want a path or a URL that starts with https://, because the file says whom to trust", u.Scheme)
 	}
 }

@@ -3,6 +3,7 @@ package manifests
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -16,13 +17,29 @@ import (
 const howToUpload = "upload the certificates again, on a control-plane node, and join with the key that is printed:\n" +
 	"kubewright init phase upload-certs --upload-certs"
 
+// SharedFile is a file that all control-plane nodes share.
+type SharedFile struct {
+	Data   []byte
+	Mode   fs.FileMode
+	Secret bool
+}
+
+// sharedFile knows by its name in the Secret what a file is: the user may have called it anything.
+func sharedFile(name string, data []byte) SharedFile {
+	key := strings.HasSuffix(name, ".key")
+	if key || name == "sa.pub" {
+		return SharedFile{Data: data, Mode: 0o600, Secret: key}
+	}
+	return SharedFile{Data: data, Mode: 0o644}
+}
+
 // OpenCerts decrypts the Secret kubeadm-certs with key (32 bytes) and returns the files that control-plane nodes share, by
 // their paths. A file that was not there when the others were uploaded, as the key of an external CA, is left out. c says
 // which files to expect, and where they belong; other values of the Secret are ignored.
 //
 // It is an error when the Secret lacks an expected file, when the key does not open it, and when it has a length other than
 // 32 bytes. have may be nil, for a cluster without the Secret, which is an error, too.
-func OpenCerts(have *corev1.Secret, c *config.Config, key []byte) (map[string][]byte, error) {
+func OpenCerts(have *corev1.Secret, c *config.Config, key []byte) (map[string]SharedFile, error) {
 	files, err := openCerts(have, c, key)
 	if err != nil {
 		return nil, fmt.Errorf("cannot take the shared certificates from Secret %s: %w", certsSecretName, err)
@@ -30,7 +47,7 @@ func OpenCerts(have *corev1.Secret, c *config.Config, key []byte) (map[string][]
 	return files, nil
 }
 
-func openCerts(have *corev1.Secret, c *config.Config, key []byte) (map[string][]byte, error) {
+func openCerts(have *corev1.Secret, c *config.Config, key []byte) (map[string]SharedFile, error) {
 	if have == nil {
 		return nil, errors.New("the cluster does not have it; it is deleted two hours after the upload\n" + howToUpload)
 	}
@@ -41,7 +58,7 @@ func openCerts(have *corev1.Secret, c *config.Config, key []byte) (map[string][]
 	if missing := missingIn(have, expected); len(missing) > 0 {
 		return nil, fmt.Errorf("it does not hold %s\n%s", strings.Join(missing, ", "), howToUpload)
 	}
-	files := map[string][]byte{}
+	files := map[string]SharedFile{}
 	var closed []string
 	for _, name := range slices.Sorted(maps.Keys(expected)) {
 		value := have.Data[name]
@@ -53,7 +70,7 @@ func openCerts(have *corev1.Secret, c *config.Config, key []byte) (map[string][]
 			closed = append(closed, name)
 			continue
 		}
-		files[expected[name]] = text
+		files[expected[name]] = sharedFile(name, text)
 	}
 	switch {
 	case len(closed) > 0 && len(files) == 0:

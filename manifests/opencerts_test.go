@@ -24,11 +24,16 @@ func TestOpenCerts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := map[string][]byte{}
-			for _, path := range sharedFiles(c) {
-				if path != missing {
-					want[path] = data(path)
+			want := map[string]SharedFile{}
+			for name, path := range sharedFiles(c) {
+				if path == missing {
+					continue
 				}
+				f := SharedFile{Data: data(path), Mode: 0o644}
+				if f.Secret = strings.HasSuffix(name, ".key"); f.Secret || name == "sa.pub" {
+					f.Mode = 0o600
+				}
+				want[path] = f
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
@@ -37,6 +42,17 @@ func TestOpenCerts(t *testing.T) {
 				t.Errorf("%d files", len(got))
 			}
 		})
+	}
+}
+
+// TestOpenCertsNames: a key is a key, whatever its file is called.
+func TestOpenCertsNames(t *testing.T) {
+	c := load(t, "testdata/cases/external-etcd/config.yaml")
+	c.Cluster.Etcd.External.KeyFile = "/etc/etcd/client-key.pem"
+	secret, _ := certs(t, c, contents())
+	files, err := OpenCerts(secret, c, certKey)
+	if f := files["/etc/etcd/client-key.pem"]; err != nil || !f.Secret || f.Mode != 0o600 {
+		t.Errorf("%v %v, %v", f.Secret, f.Mode, err)
 	}
 }
 

@@ -90,7 +90,11 @@ type Joining struct {
 	// BootstrapKubeconfig are the credentials with which the kubelet asks for its certificate.
 	BootstrapKubeconfig []byte
 	// Shared are the files that all control-plane nodes share, by path, as they were downloaded.
-	Shared map[string][]byte
+	Shared map[string]manifests.SharedFile
+	// Refused says that the kubelet's credentials on this machine are not taken by the cluster any more: others are asked for.
+	Refused bool
+	// Unregistered says that the machine has good credentials, and no Node: a kubelet registers only when it starts.
+	Unregistered bool
 	// Etcd connects to the members of etcd that are there.
 	Etcd func(ctx context.Context) (*etcd.Client, error)
 }

@@ -37,7 +37,14 @@ func kubeletStartJoin() Phase {
 			for _, file := range files {
 				steps = append(steps, file)
 			}
-			return append(steps, kubeletUnit(files, config.BootstrapKubeletKubeconfig)), nil
+			unit := kubeletUnit(files, config.BootstrapKubeletKubeconfig)
+			if f.Joining.ControlPlane && !f.PKI.ExternalCA() {
+				unit = kubeletUnit(files, config.KubeletKubeconfig)
+			}
+			if f.Joining.Unregistered {
+				unit.StartedAfter, unit.StartedWhy = f.Now, "its Node is gone, and a kubelet registers only when it starts"
+			}
+			return append(steps, unit), nil
 		},
 	}
 }
@@ -55,10 +62,13 @@ func kubeletCredentials(f *Facts) ([]plan.Step, error) {
 			plan.File{Path: filepath.Dir(j.CACertPath), Dir: true, Mode: 0o755},
 			plan.File{Path: j.CACertPath, Mode: 0o644, Data: j.CA})
 	}
-	if !f.Host.Exists(config.KubeletKubeconfig) {
+	if j.BootstrapKubeconfig != nil && (j.Refused || !f.Host.Exists(config.KubeletKubeconfig)) {
 		steps = append(steps, plan.File{
 			Path: config.BootstrapKubeletKubeconfig, Mode: 0o600, Data: j.BootstrapKubeconfig, Secret: true,
 		})
+		if j.Refused { // with it the kubelet would not ask for new credentials
+			steps = append(steps, plan.File{Path: config.KubeletKubeconfig, Absent: true, Why: "the cluster does not take its credentials any more"})
+		}
 	}
 	return steps, nil
 }
@@ -72,14 +82,19 @@ func kubeletWaitBootstrap() Phase {
 				For:   "the kubelet has its certificate",
 				Stall: stall(f.Config, func(t *config.Timeouts) timeout { return t.TLSBootstrap }),
 				Probe: func(_ context.Context, t *plan.Target) error {
-					if !t.Host.Exists(config.KubeletKubeconfig) {
-						return fmt.Errorf("%s is not there yet: the kubelet has asked the cluster to sign its certificate", config.KubeletKubeconfig)
+					data, err := t.Host.ReadFile(config.KubeletKubeconfig)
+					if err != nil {
+						return fmt.Errorf("%s is not there yet: the kubelet has asked the cluster to sign its certificate\n"+
+							"whether it was signed: kubectl get csr", config.KubeletKubeconfig)
+					}
+					if _, err := cluster.New(data, cluster.Options{}); err != nil { // the kubelet does not write it at once
+						return fmt.Errorf("%s is not complete yet: %w", config.KubeletKubeconfig, err)
 					}
 					return nil
 				},
 				Watch: watchKubelet,
 			}}
-			if f.Host.Exists(config.BootstrapKubeletKubeconfig) || !f.Host.Exists(config.KubeletKubeconfig) {
+			if f.Host.Exists(config.BootstrapKubeletKubeconfig) || f.Joining.Refused || !f.Host.Exists(config.KubeletKubeconfig) {
 				steps = append(steps, plan.File{Path: config.BootstrapKubeletKubeconfig, Absent: true})
 			}
 			if !f.Joining.ControlPlane { // the others wait for it when they mark the node

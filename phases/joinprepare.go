@@ -101,11 +101,8 @@ func downloadCerts(ctx context.Context, f *Facts) ([]plan.Step, error) {
 		if f.Host.Exists(path) {
 			continue
 		}
-		file := plan.File{Path: path, Mode: 0o644, Data: f.Joining.Shared[path]}
-		if strings.HasSuffix(path, ".key") || strings.HasSuffix(path, "sa.pub") {
-			file.Mode, file.Secret = 0o600, strings.HasSuffix(path, ".key")
-		}
-		steps = append(steps, file)
+		file := f.Joining.Shared[path]
+		steps = append(steps, plan.File{Path: path, Mode: file.Mode, Data: file.Data, Secret: file.Secret})
 	}
 	return steps, nil
 }

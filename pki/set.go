@@ -24,6 +24,9 @@ type Input struct {
 	Rand io.Reader
 	// KubeconfigDir is where kubeconfigs are written. Default /etc/kubernetes.
 	KubeconfigDir string
+	// Joining says that another control-plane node is made: it has no super-admin.conf, and where the CA's key is not here its
+	// kubelet asks the cluster for its credentials.
+	Joining bool
 }
 
 // File is one file as it should be.

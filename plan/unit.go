@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/kubewright/kubewright/systemd"
 )
@@ -17,6 +18,9 @@ type Unit struct {
 	RestartOn []string
 	// DropIns lists drop-in files that systemd must have read.
 	DropIns []string
+	// StartedAfter, when set, restarts a process that is older, for the reason in StartedWhy.
+	StartedAfter time.Time
+	StartedWhy   string
 }
 
 func (u Unit) String() string { return "unit " + u.Name }
@@ -54,6 +58,8 @@ func (u Unit) restartReason(t *Target, now systemd.Unit) string {
 		return ""
 	case now.NeedDaemonReload:
 		return "its unit files changed"
+	case now.ActiveEnter.Before(u.StartedAfter):
+		return u.StartedWhy
 	}
 	for _, path := range slices.Concat(u.RestartOn, u.DropIns) {
 		if t.pending[path] {

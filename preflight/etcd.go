@@ -41,7 +41,11 @@ func (i *initChecks) externalTLS() (*tls.Config, []Finding) {
 		if path == "" {
 			continue
 		}
-		data, err := i.m.Host.ReadFile(path)
+		read := i.m.Downloaded
+		if read == nil {
+			read = i.m.Host.ReadFile
+		}
+		data, err := read(path)
 		if err != nil {
 			found = append(found, failure(err, "put there what etcd's administrator gave you: see etcd.external in the configuration")...)
 		}

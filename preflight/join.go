@@ -1,14 +1,15 @@
 package preflight
 
 import (
-	"bytes"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api/v1"
+	certutil "k8s.io/client-go/util/cert"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubewright/kubewright/config"
@@ -74,7 +75,7 @@ func (i *initChecks) kubeconfigAvailable(path string) Check {
 func (i *initChecks) caAvailable(path string) Check {
 	return Check{Name: pathName("FileAvailable", path), Find: func(context.Context) []Finding {
 		have, err := i.m.Host.ReadFile(path)
-		if err != nil && !i.m.Host.Exists(path) || bytes.Equal(bytes.TrimSpace(have), bytes.TrimSpace(i.join.CA)) {
+		if err != nil && !i.m.Host.Exists(path) || sameCA(have, i.join.CA) {
 			return nil
 		}
 		return failed(path+" is there already, and is not the CA of the cluster that is joined",
@@ -102,8 +103,18 @@ func (i *initChecks) ofThisCluster(path string) bool {
 		if file := c.Cluster.CertificateAuthority; len(ca) == 0 && file != "" {
 			ca, _ = i.m.Host.ReadFile(file)
 		}
-		return len(ca) > 0 && bytes.Equal(bytes.TrimSpace(ca), bytes.TrimSpace(i.join.CA))
+		return sameCA(ca, i.join.CA)
 	})
+}
+
+// sameCA says whether two bundles have a certificate in common, as they do while a CA is being replaced.
+func sameCA(a, b []byte) bool {
+	have, err := certutil.ParseCertsPEM(b)
+	if err != nil {
+		return false
+	}
+	mine, err := certutil.ParseCertsPEM(a)
+	return err == nil && slices.ContainsFunc(mine, func(cert *x509.Certificate) bool { return slices.ContainsFunc(have, cert.Equal) })
 }
 
 // endpointProxy: the cluster should be reached without a proxy.

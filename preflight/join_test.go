@@ -1,9 +1,16 @@
 package preflight
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
 	"slices"
-	"strings"
 	"testing"
+	"time"
 
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api/v1"
 	"sigs.k8s.io/yaml"
@@ -11,7 +18,21 @@ import (
 	"github.com/kubewright/kubewright/config"
 )
 
-const joinCA = "-----BEGIN CERTIFICATE-----\nours\n-----END CERTIFICATE-----\n"
+// joinCA is the CA of the cluster that is joined, otherCA another one.
+var joinCA, otherCA = authority("ours"), authority("theirs")
+
+func authority(name string) string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
 
 func joinFindings(t *testing.T, controlPlane bool, prepare func(*lab)) []string {
 	t.Helper()
@@ -37,7 +58,6 @@ func kubeconfigOf(ca string) string {
 }
 
 func TestJoinFiles(t *testing.T) {
-	other := strings.Replace(joinCA, "ours", "theirs", 1)
 	for name, tc := range map[string]struct {
 		controlPlane bool
 		prepare      func(*lab)
@@ -49,13 +69,17 @@ func TestJoinFiles(t *testing.T) {
 			l.write(config.KubeletKubeconfig, kubeconfigOf(joinCA))
 			l.write("/etc/kubernetes/pki/ca.crt", joinCA)
 		}, nil},
+		"CA being replaced": {false, func(l *lab) {
+			l.write(config.KubeletKubeconfig, kubeconfigOf(otherCA+joinCA))
+			l.write("/etc/kubernetes/pki/ca.crt", otherCA+joinCA)
+		}, nil},
 		"interrupted": {false, func(l *lab) {
 			l.write(config.BootstrapKubeletKubeconfig, kubeconfigOf(joinCA))
 		}, nil},
-		"another cluster":       {false, func(l *lab) { l.write(config.KubeletKubeconfig, kubeconfigOf(other)) }, []string{"FileAvailable--etc-kubernetes-kubelet.conf"}},
+		"another cluster":       {false, func(l *lab) { l.write(config.KubeletKubeconfig, kubeconfigOf(otherCA)) }, []string{"FileAvailable--etc-kubernetes-kubelet.conf"}},
 		"damaged":               {false, func(l *lab) { l.write(config.KubeletKubeconfig, "{") }, []string{"FileAvailable--etc-kubernetes-kubelet.conf"}},
-		"another CA":            {false, func(l *lab) { l.write("/etc/kubernetes/pki/ca.crt", other) }, []string{"FileAvailable--etc-kubernetes-pki-ca.crt"}},
-		"CA of a control plane": {true, func(l *lab) { l.write("/etc/kubernetes/pki/ca.crt", other) }, nil},
+		"another CA":            {false, func(l *lab) { l.write("/etc/kubernetes/pki/ca.crt", otherCA) }, []string{"FileAvailable--etc-kubernetes-pki-ca.crt"}},
+		"CA of a control plane": {true, func(l *lab) { l.write("/etc/kubernetes/pki/ca.crt", otherCA) }, nil},
 	} {
 		if got := joinFindings(t, tc.controlPlane, tc.prepare); !slices.Equal(got, tc.want) {
 			t.Errorf("%s: found %v, want %v", name, got, tc.want)

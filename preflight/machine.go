@@ -23,6 +23,9 @@ type Machine struct {
 	// OpenRuntime connects to the container runtime at a CRI socket: without a Runtime, its error says why.
 	OpenRuntime func(ctx context.Context, socket string) (host.Runtime, error)
 
+	// Downloaded reads files as they will be once those of the cluster were downloaded. Nil means Host.ReadFile.
+	Downloaded func(path string) ([]byte, error)
+
 	// UID is the user that we run as; 0 is root.
 	UID int
 	// CPUs is the number of processors that we may use.

@@ -13,6 +13,12 @@ import (
 // (RFC 7469, SubjectPublicKeyInfo) in hexadecimal digits, small or capital.
 func Pinned(ca []byte, pins []string) bool { return len(pinned(ca, pins)) > 0 }
 
+// SameCA says whether two bundles of CA certificates (PEM) have one in common, as they do while a CA is being replaced.
+func SameCA(a, b []byte) bool {
+	have := certificates(b)
+	return slices.ContainsFunc(certificates(a), func(cert *x509.Certificate) bool { return slices.ContainsFunc(have, cert.Equal) })
+}
+
 // pinned are those certificates that have one of the pins.
 func pinned(ca []byte, pins []string) []*x509.Certificate {
 	return slices.DeleteFunc(certificates(ca), func(cert *x509.Certificate) bool {

@@ -1,0 +1,147 @@
+package cmd
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/cluster/discovery"
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/host"
+)
+
+// membership is what an earlier run of join left on this machine.
+type membership struct {
+	// node is the name in the kubelet's credentials, and ca the cluster that they are for.
+	node string
+	ca   []byte
+	// refused says that the cluster does not take them any more.
+	refused bool
+}
+
+// memberTime bounds the question whether the credentials that are here are good: a token may do it as well.
+const memberTime = 20 * time.Second
+
+// membershipOf reads the kubelet's credentials; nil when there are none.
+func membershipOf(h *host.Host) (*membership, error) {
+	kc, err := loadKubeconfig(h, config.KubeletKubeconfig)
+	if kc == nil || err != nil {
+		return nil, err
+	}
+	certPEM := kc.certPEM
+	block, _ := pem.Decode(certPEM)
+	if block == nil {
+		return &membership{ca: kc.ca}, nil
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return &membership{ca: kc.ca}, nil //nolint:nilerr // then it names no node
+	}
+	return &membership{ca: kc.ca, node: strings.TrimPrefix(cert.Subject.CommonName, "system:node:")}, nil
+}
+
+// own is a kubeconfig of this machine.
+type own struct {
+	data, ca, certPEM []byte
+	server            string
+}
+
+// loadKubeconfig reads one; nil when it is not there, or is none: the checks say so.
+func loadKubeconfig(h *host.Host, path string) (*own, error) {
+	data, err := h.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	kc, err := clientcmd.Load(data)
+	if err != nil {
+		return nil, nil //nolint:nilerr // see above
+	}
+	current := kc.Contexts[kc.CurrentContext]
+	if current == nil || kc.Clusters[current.Cluster] == nil {
+		return nil, nil
+	}
+	o := &own{data: data, server: kc.Clusters[current.Cluster].Server}
+	file := func(data []byte, path string) []byte {
+		if len(data) == 0 && path != "" {
+			data, _ = h.ReadFile(path)
+		}
+		return data
+	}
+	o.ca = file(kc.Clusters[current.Cluster].CertificateAuthorityData, kc.Clusters[current.Cluster].CertificateAuthority)
+	if user := kc.AuthInfos[current.AuthInfo]; user != nil {
+		o.certPEM = file(user.ClientCertificateData, user.ClientCertificate)
+	}
+	return o, nil
+}
+
+// belongs uses this machine's own credentials, if it is that node of that cluster already; else nil, and what is known of it.
+func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join) (*discovered, *membership, error) {
+	m, err := membershipOf(h)
+	if m == nil || err != nil {
+		return nil, nil, err
+	}
+	path := config.KubeletKubeconfig
+	if j.ControlPlaneJoin() {
+		path = config.AdminKubeconfig
+	}
+	kc, err := loadKubeconfig(h, path)
+	if kc == nil || err != nil || !meant(j, kc, m.ca) {
+		return nil, m, err
+	}
+	client, err := cluster.New(kc.data, cluster.Options{})
+	if err != nil {
+		return nil, m, nil //nolint:nilerr // then the token is tried
+	}
+	ctx, cancel := context.WithTimeout(ctx, memberTime)
+	defer cancel()
+	stored, err := client.NodeConfiguration(ctx)
+	if err != nil {
+		m.refused = apierrors.IsUnauthorized(rootCause(err)) || strings.Contains(err.Error(), "certificate has expired")
+		return nil, m, nil // the same
+	}
+	if name := j.NodeRegistration.Name; m.node != name {
+		return nil, m, fmt.Errorf("cannot join as node %s: this machine is node %s of that cluster already (%s)\n"+
+			"join with --node-name %[2]s; or reset the machine first", name, m.node, config.KubeletKubeconfig)
+	}
+	return &discovered{client: client, ca: kc.ca, server: kc.server, member: true, stored: stored}, m, nil
+}
+
+// meant says whether own credentials are for the cluster that the user asks for: by its pins, by its file, or by its address.
+func meant(j *config.Join, kc *own, kubeletCA []byte) bool {
+	if !discovery.SameCA(kc.ca, kubeletCA) {
+		return false
+	}
+	if b := j.Discovery.BootstrapToken; b != nil {
+		if len(b.CACertHashes) > 0 {
+			return discovery.Pinned(kc.ca, b.CACertHashes)
+		}
+		return strings.TrimPrefix(kc.server, "https://") == b.APIServerEndpoint
+	}
+	if f := j.Discovery.File; f != nil && !strings.HasPrefix(f.KubeConfigPath, "https://") {
+		file, err := loadKubeconfig(&host.Host{Root: "/"}, strings.TrimPrefix(f.KubeConfigPath, "file://"))
+		return err == nil && file != nil && discovery.SameCA(kc.ca, file.ca)
+	}
+	return false // what another server says has to be fetched first
+}
+
+func rootCause(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
