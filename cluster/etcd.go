@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,8 +21,14 @@ func (c *Client) EtcdEndpoints(ctx context.Context) ([]string, error) {
 	var list *unstructured.UnstructuredList
 	err := retry(ctx, func(ctx context.Context) (err error) {
 		list, err = pods.List(ctx, metav1.ListOptions{LabelSelector: "component=etcd,tier=control-plane"})
+		if err == nil && len(list.Items) == 0 {
+			err = errNoEtcd // just after a restart of its kubelet a static pod is not seen
+		}
 		return err
 	})
+	if errors.Is(err, errNoEtcd) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the pods of etcd: %w", err)
 	}

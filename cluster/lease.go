@@ -21,8 +21,11 @@ import (
 type LockOptions struct {
 	// TTL is how long after its last renewal a lock still counts, in whole seconds. Default 15 seconds.
 	TTL time.Duration
-	// Progress, when set, is told who holds the lock while it is waited for, and when the lock is lost while it is held.
+	// Progress, when set, is told who holds the lock while it is waited for.
 	Progress func(string)
+	// Lost, when set, is told that the lock was lost while it is held: somebody else took it, or it could not be renewed for its
+	// TTL, so that somebody may. What it protects must not go on.
+	Lost func(error)
 }
 
 // Lock takes the Lease kube-system/kubewright-<name>, so that only one run at a time does what the name says. holder names this
@@ -39,6 +42,9 @@ func (c *Client) Lock(ctx context.Context, name, holder string, o LockOptions) (
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
+	}
+	if o.Lost == nil {
+		o.Lost = func(error) {}
 	}
 	l := &lease{
 		LockOptions: o, name: "kubewright-" + name, holder: fmt.Sprintf("%s (%08x)", holder, rand.Uint32()),
@@ -176,6 +182,7 @@ func (l *lease) keep(ctx context.Context) (unlock func()) {
 func (l *lease) renew(ctx context.Context) {
 	tick := time.NewTicker(l.TTL / 4)
 	defer tick.Stop()
+	renewed := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -183,11 +190,19 @@ func (l *lease) renew(ctx context.Context) {
 		case <-tick.C:
 		}
 		one, cancel := context.WithTimeout(ctx, l.TTL/4)
+		asked := time.Now()
 		err := l.try(one) // one that fails is no harm: others come before the lease ends
 		cancel()
 		var other heldBy
-		if errors.As(err, &other) && other != "" {
-			l.Progress(fmt.Sprintf("the lock %s was lost: %v", l.name, other))
+		switch {
+		case err == nil:
+			renewed = asked
+		case ctx.Err() != nil:
+		case errors.As(err, &other) && other != "":
+			l.Lost(fmt.Errorf("the lock %s was lost: %w", l.name, other))
+			return
+		case time.Since(renewed) > l.TTL:
+			l.Lost(fmt.Errorf("the lock %s was lost: it could not be renewed for %s: %w", l.name, l.TTL, err))
 			return
 		}
 	}

@@ -23,6 +23,9 @@ const (
 // errNotBound is temporary: the binding may be on its way to the authorizer.
 var errNotBound = errors.New("the identity of the kubeconfig is not bound to ClusterRole cluster-admin")
 
+// errNoEtcd is temporary: the mirror pod of etcd may be about to appear.
+var errNoEtcd = errors.New("there is no pod of etcd")
+
 // retry calls f until it succeeds, fails for good or ctx ends. The pauses grow from 20 ms to a second, each of them longer or
 // shorter by up to half, so that many nodes that were refused together do not come back together. When time is up the last
 // error of f is returned, because it says more than the context's.
@@ -60,7 +63,7 @@ func temporary(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return false
-	case errors.Is(err, errNotBound):
+	case errors.Is(err, errNotBound), errors.Is(err, errNoEtcd):
 		return true
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -27,8 +27,9 @@ type session struct {
 	host   *host.Host
 	target *plan.Target
 	facts  *phases.Facts
-	// unlock gives back a lock that the run holds in the cluster.
+	// unlock gives back a lock that the run holds in the cluster; lost ends the run when it was lost.
 	unlock func()
+	lost   func(error)
 }
 
 func (s *session) close() {

@@ -65,7 +65,9 @@ func (f *joinFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 		return err
 	}
 	defer unlock()
-	s, err := f.gather(ctx, env, h, in, out)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s, err := f.gather(ctx, env, h, in, cancel, out)
 	if s != nil {
 		defer s.close()
 	}

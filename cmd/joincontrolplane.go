@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/etcd"
@@ -27,13 +29,6 @@ func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, out *rep
 	if err != nil {
 		return err
 	}
-	if !f.dryRun && f.changesEtcd() {
-		unlock, err := admin.Lock(ctx, "etcd", holder(facts.Config), cluster.LockOptions{Progress: out.progress})
-		if err != nil {
-			return err
-		}
-		s.unlock = unlock
-	}
 	facts.Joining.Etcd, err = etcdClients(ctx, facts, admin)
 	if err != nil {
 		return err
@@ -43,13 +38,46 @@ func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, out *rep
 		return err
 	}
 	defer e.Close()
+	e.Progress = out.progress
 	members, err := e.Members(ctx)
 	if err != nil {
 		return err
 	}
+	name, peer := facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL()
+	votes := slices.ContainsFunc(members, func(m etcd.Member) bool {
+		return m.Started() && !m.Learner && slices.Contains(m.PeerURLs, peer)
+	})
+	if !votes && !f.dryRun && f.changesEtcd() && !facts.Skips("etcd-join") {
+		// From here on no other run of ours changes the members, so that the manifest that is planned names those there will be.
+		unlock, err := admin.Lock(ctx, "etcd", holder(facts.Config), cluster.LockOptions{TTL: lockTTL, Progress: out.progress, Lost: s.lost})
+		if err != nil {
+			return err
+		}
+		s.unlock, facts.Joining.Release = unlock, unlock
+		done, err := e.ClearWay(ctx, peer, strangersTime)
+		if err != nil {
+			return err
+		}
+		if done != "" {
+			out.warn([]string{done})
+		}
+		if err := e.CanJoin(ctx, name, peer); err != nil {
+			return err
+		}
+		if members, err = e.Members(ctx); err != nil {
+			return err
+		}
+	}
 	facts.Node.EtcdInitialCluster = phases.InitialCluster(s.host, members, facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL())
 	return nil
 }
+
+const (
+	// lockTTL is how long others wait for a run that was killed; strangersTime how long for a join that takes no lock, as kubeadm's,
+	// to start its member of etcd.
+	lockTTL       = 30 * time.Second
+	strangersTime = time.Minute
+)
 
 func (f *joinFlags) changesEtcd() bool { return f.phase == "" || f.phase == "etcd-join" }
 

@@ -25,7 +25,7 @@ import (
 )
 
 // gather asks the cluster what the node is to be, looks at the machine, and puts together all that the phases ask for.
-func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *joinInput, out *reporter) (*session, error) {
+func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *joinInput, lost func(error), out *reporter) (*session, error) {
 	found, err := f.discover(ctx, h, in.join, out)
 	if err != nil {
 		return nil, err
@@ -41,6 +41,7 @@ func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *join
 		return nil, err
 	}
 	s := connect(ctx, env, h, c)
+	s.lost = lost
 	if s.facts, err = f.facts(ctx, env, s, in, c, found); err != nil {
 		return s, err
 	}

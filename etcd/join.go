@@ -29,23 +29,60 @@ func (c *Client) Join(ctx context.Context, name, peerURL string) ([]Member, erro
 	return named(members, name, peerURL), nil
 }
 
+// CanJoin says why Join would not succeed, and changes nothing: no quorum, a voting member that is down, a name that another
+// member has, or a learner in the way. Trouble that may pass is given 15 seconds, a learner two minutes without progress.
+func (c *Client) CanJoin(ctx context.Context, name, peerURL string) error {
+	err := c.newWaiter(c.Progress).until(ctx, func() error {
+		members, looks, err := c.joinable(ctx, name, peerURL)
+		if err != nil {
+			return err
+		}
+		if _, found := find(members, peerURL); found {
+			return nil
+		}
+		if slices.ContainsFunc(looks, func(l look) bool { return l.err != nil }) {
+			return c.unconnected(ctx, members, errors.New("it wants all of them"))
+		}
+		if slices.ContainsFunc(members, func(m Member) bool { return m.Learner }) {
+			return c.inTheWay(ctx, members)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("cannot add member %s (%s) to etcd: %w", name, peerURL, err)
+	}
+	return nil
+}
+
+// joinable lists the members, and says whether they may get this one.
+func (c *Client) joinable(ctx context.Context, name, peerURL string) ([]Member, []look, error) {
+	members, looks, err := c.agreed(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, found := find(members, peerURL); found {
+		return members, looks, nil
+	}
+	for _, m := range members {
+		if m.Name == name {
+			return nil, nil, fmt.Errorf("the name belongs to %s already: give this machine another name, or take the old member away by "+
+				"running reset on its machine, or if that is gone: %s", m, removal(members, m))
+		}
+	}
+	if err := quorum(looks, healthy); err != nil {
+		return nil, nil, c.unsettled(err)
+	}
+	return members, looks, nil
+}
+
 // join tries once. An obstacle is worth another try.
 func (c *Client) join(ctx context.Context, name, peerURL string) ([]Member, error) {
-	members, looks, err := c.agreed(ctx)
+	members, _, err := c.joinable(ctx, name, peerURL)
 	if err != nil {
 		return nil, err
 	}
 	if _, found := find(members, peerURL); found {
 		return members, nil
-	}
-	for _, m := range members {
-		if m.Name == name {
-			return nil, fmt.Errorf("the name belongs to %s already: give this machine another name, or take the old member away by "+
-				"running reset on its machine, or if that is gone: %s", m, removal(members, m))
-		}
-	}
-	if err := quorum(looks, healthy); err != nil {
-		return nil, c.unsettled(err)
 	}
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -116,3 +116,34 @@ func (h *Host) RemoveEmptyDir(path string) error {
 	}
 	return nil
 }
+
+// Rename gives a file or directory another name in the same directory, durably. Something that has the new name already is an
+// error.
+func (h *Host) Rename(path, name string) error {
+	if err := h.rename(path, name); err != nil {
+		return fmt.Errorf("cannot rename %s to %s: %w", path, name, cause(err))
+	}
+	return nil
+}
+
+func (h *Host) rename(path, name string) error {
+	p, err := h.at(path, false)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	to := filepath.Join(p.dir, name)
+	if _, err := p.Lstat(to); err == nil {
+		return fs.ErrExist
+	}
+	if err := h.fault("rename", path); err != nil {
+		return err
+	}
+	if err := p.Rename(p.full(), to); err != nil {
+		return err
+	}
+	if err := h.fault("syncdir", path); err != nil {
+		return err
+	}
+	return p.sync(p.dir)
+}

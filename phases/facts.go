@@ -97,6 +97,14 @@ type Joining struct {
 	Unregistered bool
 	// Etcd connects to the members of etcd that are there.
 	Etcd func(ctx context.Context) (*etcd.Client, error)
+	// Release gives back the lock under which etcd's members are changed. Nil when none is held.
+	Release func()
+}
+
+func (j *Joining) release() {
+	if j.Release != nil {
+		j.Release()
+	}
 }
 
 // joinsEtcd says that this machine runs a member of an etcd that is there.

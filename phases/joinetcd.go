@@ -2,6 +2,7 @@ package phases
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -50,22 +51,81 @@ func etcdJoin() Phase {
 			if err != nil {
 				return nil, err
 			}
-			steps := []plan.Step{plan.File{Path: f.Config.Cluster.Etcd.Local.DataDir, Dir: true, Mode: 0o700}, addMember(f)}
+			steps := []plan.Step{setAside(f), plan.File{Path: etcdDataDir(f), Dir: true, Mode: 0o700}, addMember(f)}
 			return append(append(steps, pod...), promoteMember(f)), nil
 		},
 	}
 }
 
-// addMember adds this machine as a learner. The manifest after it names all members, as they were when the plan was made.
+// etcdDataDir is where etcd's data is: its flag may have been given by hand.
+func etcdDataDir(f *Facts) string {
+	local := f.Config.Cluster.Etcd.Local
+	if dir, ok := config.ArgValue(local.ExtraArgs, "data-dir"); ok {
+		return dir
+	}
+	return local.DataDir
+}
+
+// setAside makes room for a new member where the data of one is that the cluster does not have any more: etcd would not start
+// with it. It is renamed, not removed.
+func setAside(f *Facts) plan.Step {
+	peer, old := f.Config.EtcdPeerURL(), filepath.Join(etcdDataDir(f), "member")
+	return plan.Do{
+		Name: "set aside the data of an etcd member that was removed from the cluster",
+		Done: func(ctx context.Context, _ *plan.Target) (done bool, err error) {
+			if !f.Host.Exists(old) {
+				return true, nil
+			}
+			err = withEtcd(ctx, f, func(e *etcd.Client) error {
+				members, err := e.Members(ctx)
+				done = slices.ContainsFunc(members, at(peer))
+				return err
+			})
+			return done, err
+		},
+		Run: func(ctx context.Context, t *plan.Target) error {
+			if err := stopEtcd(ctx, t); err != nil {
+				return err
+			}
+			return t.Host.Rename(old, "member.removed-"+f.Now.UTC().Format("20060102T150405Z"))
+		},
+	}
+}
+
+// stopEtcd takes etcd's manifest away and ends its pod.
+func stopEtcd(ctx context.Context, t *plan.Target) error {
+	if err := t.Host.Remove(manifestPath(config.Etcd)); err != nil {
+		return err
+	}
+	if t.Runtime == nil {
+		return nil
+	}
+	pods, err := t.Runtime.StaticPods(ctx)
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		if strings.HasPrefix(pod.Name, config.Etcd+"-") {
+			if err := t.Runtime.RemovePod(ctx, pod.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// addMember adds this machine as a learner. The manifest after it names all members, as they were when the plan was made; when
+// they have changed meanwhile, nobody is added.
 func addMember(f *Facts) plan.Step {
 	peer := f.Config.EtcdPeerURL()
+	name := f.Config.Init.NodeRegistration.Name
 	return plan.Do{
-		Name: "add etcd member " + f.Config.Init.NodeRegistration.Name + " at " + peer,
+		Name: "add etcd member " + name + " at " + peer,
 		Done: func(ctx context.Context, _ *plan.Target) (done bool, err error) {
 			err = withEtcd(ctx, f, func(e *etcd.Client) error {
 				members, err := e.Members(ctx)
 				own := slices.IndexFunc(members, at(peer))
-				done = own >= 0 && !lost(f, members[own])
+				done = own >= 0 && !lost(ctx, f, e, members[own])
 				return err
 			})
 			return done, err
@@ -76,12 +136,18 @@ func addMember(f *Facts) plan.Step {
 				if err := leaveLost(ctx, f, e, peer); err != nil {
 					return err
 				}
-				members, err := e.Join(ctx, f.Config.Init.NodeRegistration.Name, peer)
+				members, err := e.Members(ctx)
 				if err != nil {
 					return err
 				}
-				if got := EtcdMembers(members); !slices.Equal(got, f.Node.EtcdInitialCluster) {
-					return fmt.Errorf("cannot join etcd: its members changed meanwhile, from %v to %v", f.Node.EtcdInitialCluster, got)
+				if err := unchanged(f, InitialCluster(f.Host, members, name, peer)); err != nil {
+					return err
+				}
+				if members, err = e.Join(ctx, name, peer); err != nil {
+					return err
+				}
+				if err := unchanged(f, EtcdMembers(members)); err != nil {
+					return errors.Join(err, giveUp(ctx, e, peer))
 				}
 				return nil
 			})
@@ -89,13 +155,36 @@ func addMember(f *Facts) plan.Step {
 	}
 }
 
+func unchanged(f *Facts, now []manifests.EtcdMember) error {
+	if !slices.Equal(now, f.Node.EtcdInitialCluster) {
+		return fmt.Errorf("cannot join etcd: its members changed meanwhile, from %v to %v", f.Node.EtcdInitialCluster, now)
+	}
+	return nil
+}
+
+// giveUp takes a member away that has never started: it would keep all others from joining. The end of the run is no reason
+// to leave it.
+func giveUp(ctx context.Context, e *etcd.Client, peer string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	members, err := e.Members(ctx)
+	if err != nil {
+		return err
+	}
+	if own := slices.IndexFunc(members, at(peer)); own < 0 || members[own].Started() {
+		return nil // join again goes on from there
+	}
+	return e.RemoveStale(ctx, peer)
+}
+
 func at(peerURL string) func(etcd.Member) bool {
 	return func(m etcd.Member) bool { return slices.Contains(m.PeerURLs, peerURL) }
 }
 
-// lost says that a member of this machine has run before, but that its data is gone: it can't start again as that member.
-func lost(f *Facts, m etcd.Member) bool {
-	return m.Started() && !f.Host.Exists(filepath.Join(f.Config.Cluster.Etcd.Local.DataDir, "member"))
+// lost says that a member of this machine has run before, but that its data is gone: it can't start again as that member. One
+// that answers has its data, wherever that is.
+func lost(ctx context.Context, f *Facts, e *etcd.Client, m etcd.Member) bool {
+	return m.Started() && !f.Host.Exists(filepath.Join(etcdDataDir(f), "member")) && !e.Works(ctx, m)
 }
 
 // leaveLost takes such a member out, so that this machine can be another one.
@@ -104,7 +193,7 @@ func leaveLost(ctx context.Context, f *Facts, e *etcd.Client, peer string) error
 	if err != nil {
 		return err
 	}
-	if own := slices.IndexFunc(members, at(peer)); own >= 0 && lost(f, members[own]) {
+	if own := slices.IndexFunc(members, at(peer)); own >= 0 && lost(ctx, f, e, members[own]) {
 		return e.Leave(ctx, peer)
 	}
 	return nil
@@ -126,17 +215,30 @@ func promoteMember(f *Facts) plan.Step {
 			return done, err
 		},
 		Run: func(ctx context.Context, t *plan.Target) error {
+			ctx, cancel := context.WithCancelCause(ctx)
+			defer cancel(nil)
 			progress := func(status string) {
 				if t.Runtime != nil {
-					if v := cluster.Diagnose(ctx, t.Runtime, config.Etcd, f.Now); v.Summary != "" {
-						status = v.Summary
+					v := cluster.Diagnose(ctx, t.Runtime, config.Etcd, f.Now)
+					if v.Summary != "" {
+						status += ": " + v.Summary
+					}
+					if v.Fatal {
+						cancel(fmt.Errorf("%s%s", v.Summary, quoted(v.Log)))
 					}
 				}
 				if t.Progress != nil {
 					t.Progress(status)
 				}
 			}
-			return withEtcd(ctx, f, func(e *etcd.Client) error { return e.Promote(ctx, peer, progress) })
+			return withEtcd(ctx, f, func(e *etcd.Client) error {
+				err := e.Promote(ctx, peer, progress)
+				if err == nil {
+					f.Joining.release()
+					return nil
+				}
+				return errors.Join(err, giveUp(ctx, e, peer))
+			})
 		},
 	}
 }

@@ -1,0 +1,57 @@
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Works says whether a member answers at one of its client URLs and knows a leader.
+func (c *Client) Works(ctx context.Context, m Member) bool {
+	_, err := c.lookAt(ctx, m)
+	return err == nil
+}
+
+// ClearWay takes care of a learner that an earlier join left, because etcd takes no second one: it promotes one that has
+// started, and removes one that has not started within wait. It is for a caller that knows that no join like its own goes on;
+// joins of kubeadm, which take no lock, are what wait is for. It returns what it did, for people; keep is the peer URL of the
+// caller's own member, which is not touched.
+func (c *Client) ClearWay(ctx context.Context, keep string, wait time.Duration) (done string, err error) {
+	for end := time.Now().Add(wait); ; {
+		members, err := c.Members(ctx)
+		if err != nil {
+			return "", err
+		}
+		n := slices.IndexFunc(members, func(m Member) bool { return m.Learner && !m.at(keep) })
+		if n < 0 {
+			return done, nil
+		}
+		m := members[n]
+		if time.Now().After(end) {
+			return c.clear(ctx, m)
+		}
+		if c.Progress != nil {
+			c.Progress(fmt.Sprintf("another machine is joining etcd: %s", m))
+		}
+		select {
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		case <-time.After(min(time.Second, wait/4+time.Millisecond)):
+		}
+	}
+}
+
+func (c *Client) clear(ctx context.Context, m Member) (string, error) {
+	url := m.PeerURLs[0]
+	if m.Started() {
+		if err := c.Promote(ctx, url, c.Progress); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%s had joined without getting its vote; it has it now", m), nil
+	}
+	if err := c.RemoveStale(ctx, url); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s was added by a join that did not go on, and never started; it is removed", m), nil
+}
