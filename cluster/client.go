@@ -27,6 +27,9 @@ type Options struct {
 	Server string
 	// Timeout bounds one request. Default 30 seconds: an emulated machine needs several for a TLS handshake.
 	Timeout time.Duration
+	// Patience is how long a request is tried again while the same thing is wrong: no answer, or the same
+	// refusal. It is timeouts.kubernetesAPICall, one minute by default.
+	Patience time.Duration
 }
 
 // upTimeout bounds one question whether the API server is up.
@@ -34,9 +37,10 @@ const upTimeout = 5 * time.Second
 
 // Client is a connection to one cluster with one identity. It is safe for concurrent use.
 type Client struct {
-	server  string
-	http    *http.Client
-	dynamic dynamic.Interface
+	server   string
+	http     *http.Client
+	dynamic  dynamic.Interface
+	patience time.Duration
 }
 
 // New makes a client from the bytes of a kubeconfig. It sends nothing. The kubeconfig must hold its credentials or name files
@@ -67,7 +71,7 @@ func New(kubeconfig []byte, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the kubeconfig: %w", err)
 	}
-	return &Client{server: strings.TrimSuffix(c.Host, "/"), http: transport, dynamic: d}, nil
+	return &Client{server: strings.TrimSuffix(c.Host, "/"), http: transport, dynamic: d, patience: o.Patience}, nil
 }
 
 // Server returns the URL of the API server that the client talks to.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,6 +144,51 @@ func TestRetryEndsWithContext(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "cannot get ConfigMap kube-system/a: ") ||
 		!strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("error: %v", err)
+	}
+}
+
+// TestRetryPatience: the same trouble is borne for as long as was asked, and each new one as long again.
+func TestRetryPatience(t *testing.T) {
+	const patience = 500 * time.Millisecond
+	for name, test := range map[string]struct {
+		answer   func(tries int, w http.ResponseWriter, r *http.Request)
+		atLeast  time.Duration
+		contains string
+	}{
+		"the same": {func(_ int, w http.ResponseWriter, _ *http.Request) { refuse(w, 503, "ServiceUnavailable", "starting") },
+			patience, "starting"},
+		"silence": {func(_ int, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, patience, "deadline exceeded"},
+		"another": {func(tries int, w http.ResponseWriter, _ *http.Request) {
+			if tries < 4 {
+				refuse(w, 503, "ServiceUnavailable", "starting")
+				time.Sleep(patience / 4)
+				return
+			}
+			refuse(w, 429, "TooManyRequests", "busy")
+		}, patience * 5 / 4, "busy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var tries atomic.Int32
+			c := serve(t, func(w http.ResponseWriter, r *http.Request) { test.answer(int(tries.Add(1)), w, r) })
+			c.patience = patience
+			began := time.Now()
+			_, err := c.Live(t.Context(), configMap("kube-system", "a", nil))
+			if took := time.Since(began); err == nil || !strings.Contains(err.Error(), test.contains) || took < test.atLeast || took > 20*patience {
+				t.Errorf("after %s: %v", took, err)
+			}
+		})
+	}
+	var pauses []time.Duration
+	last := time.Now()
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		pauses = append(pauses, time.Since(last))
+		last = time.Now()
+		refuse(w, 503, "ServiceUnavailable", "starting")
+	})
+	c.patience = 2 * time.Second
+	if _, err := c.Live(t.Context(), configMap("kube-system", "a", nil)); err == nil || len(pauses) > 15 {
+		t.Errorf("%v after %d tries", err, len(pauses))
 	}
 }
 

@@ -19,7 +19,7 @@ const EtcdEndpointAnnotation = "kubeadm.kubernetes.io/etcd.advertise-client-urls
 func (c *Client) EtcdEndpoints(ctx context.Context) ([]string, error) {
 	pods := c.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace(metav1.NamespaceSystem)
 	var list *unstructured.UnstructuredList
-	err := retry(ctx, func(ctx context.Context) (err error) {
+	err := c.retry(ctx, func(ctx context.Context) (err error) {
 		list, err = pods.List(ctx, metav1.ListOptions{LabelSelector: "component=etcd,tier=control-plane"})
 		if err == nil && len(list.Items) == 0 {
 			err = errNoEtcd // just after a restart of its kubelet a static pod is not seen

@@ -31,7 +31,7 @@ type LockOptions struct {
 // Lock takes the Lease kube-system/kubewright-<name>, so that only one run at a time does what the name says. holder names this
 // run for the others. It waits while somebody else renews the lease, until ctx ends, and takes it over when the holder was
 // silent for as long as it promised to renew; only the own clock counts for that. It gives up when the API server does not
-// answer for a minute.
+// answer for as long as the client's Options say.
 //
 // The lease is renewed in the background until unlock, which deletes it and may be called twice. The end of ctx does not
 // unlock. A lock that somebody else took, because the API server could not be reached for longer than its TTL, is not taken again.
@@ -47,7 +47,7 @@ func (c *Client) Lock(ctx context.Context, name, holder string, o LockOptions) (
 		o.Lost = func(error) {}
 	}
 	l := &lease{
-		LockOptions: o, name: "kubewright-" + name, holder: fmt.Sprintf("%s (%08x)", holder, rand.Uint32()),
+		LockOptions: o, client: c, name: "kubewright-" + name, holder: fmt.Sprintf("%s (%08x)", holder, rand.Uint32()),
 		api: c.dynamic.Resource(coordinationv1.SchemeGroupVersion.WithResource("leases")).Namespace(metav1.NamespaceSystem),
 	}
 	if err := l.wait(ctx); err != nil {
@@ -58,6 +58,7 @@ func (c *Client) Lock(ctx context.Context, name, holder string, o LockOptions) (
 
 type lease struct {
 	LockOptions
+	client       *Client
 	api          dynamic.ResourceInterface
 	name, holder string
 	acquired     metav1.MicroTime
@@ -96,7 +97,7 @@ func (l *lease) wait(ctx context.Context) error {
 				told = other
 				l.Progress("waiting for " + string(other))
 			}
-		case !temporary(err) || time.Since(lastAnswer) > retryFor:
+		case !temporary(err) || time.Since(lastAnswer) > l.client.stamina():
 			return err
 		}
 		select {
@@ -212,7 +213,7 @@ func (l *lease) renew(ctx context.Context) {
 func (l *lease) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	_ = retry(ctx, func(ctx context.Context) error { // a renewal that was on its way is a conflict
+	_ = l.client.retry(ctx, func(ctx context.Context) error { // a renewal that was on its way is a conflict
 		live, err := l.api.Get(ctx, l.name, metav1.GetOptions{})
 		if err != nil {
 			return err

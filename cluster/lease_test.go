@@ -202,7 +202,7 @@ func TestLockLost(t *testing.T) {
 	t.Parallel()
 	s, c := newLeaseServer(t)
 	told := make(chan string, 9)
-	unlock, err := c.Lock(t.Context(), "etcd", "join on cp1", LockOptions{TTL: time.Second, Progress: func(line string) { told <- line }})
+	unlock, err := c.Lock(t.Context(), "etcd", "join on cp1", LockOptions{TTL: time.Second, Lost: func(err error) { told <- err.Error() }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func (c *Client) Marked(ctx context.Context, name string, taints []corev1.Taint)
 // nodeRegistration.taints. Taints that others set stay; one with the same key and effect is replaced. There is no
 // cri-socket annotation: kubeadm stopped writing it in 1.36. The node must be registered.
 func (c *Client) MarkControlPlane(ctx context.Context, name string, taints []corev1.Taint) error {
-	err := retry(ctx, func(ctx context.Context) error {
+	err := c.retry(ctx, func(ctx context.Context) error {
 		node, err := c.node(ctx, name)
 		switch {
 		case err != nil:

@@ -38,8 +38,8 @@ func (c *Client) Exists(ctx context.Context, obj runtime.Object) (bool, error) {
 // set and that another manager owns stay: a key that kubeadm put into a ConfigMap does not go away because obj lacks it;
 // a key that kubewright applied before does.
 //
-// It tries again while the API server is away, busy, not fully started, or has not made its own namespaces yet, until
-// ctx ends, or for a minute when ctx has no deadline.
+// It tries again while the API server is away, busy, not fully started, or has not made its own namespaces yet, for as long as
+// the client's Options say.
 func (c *Client) Apply(ctx context.Context, obj runtime.Object, dryRun bool) (runtime.Object, error) {
 	want, api, err := c.open(obj)
 	if err != nil {
@@ -50,7 +50,7 @@ func (c *Client) Apply(ctx context.Context, obj runtime.Object, dryRun bool) (ru
 		options.DryRun = []string{metav1.DryRunAll}
 	}
 	var result *unstructured.Unstructured
-	err = retry(ctx, func(ctx context.Context) (err error) {
+	err = c.retry(ctx, func(ctx context.Context) (err error) {
 		result, err = api.Apply(ctx, want.GetName(), want, options)
 		return err
 	})
@@ -66,7 +66,7 @@ func (c *Client) Delete(ctx context.Context, obj runtime.Object) error {
 	if err != nil {
 		return fmt.Errorf("cannot delete %s: %w", nameOf(want), err)
 	}
-	err = retry(ctx, func(ctx context.Context) error {
+	err = c.retry(ctx, func(ctx context.Context) error {
 		err := api.Delete(ctx, want.GetName(), metav1.DeleteOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -102,7 +102,7 @@ func (c *Client) open(obj runtime.Object) (*unstructured.Unstructured, dynamic.R
 // get reads one object; nil means that there is none.
 func (c *Client) get(ctx context.Context, api dynamic.ResourceInterface, name string) (*unstructured.Unstructured, error) {
 	var live *unstructured.Unstructured
-	err := retry(ctx, func(ctx context.Context) (err error) {
+	err := c.retry(ctx, func(ctx context.Context) (err error) {
 		live, err = api.Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			live, err = nil, nil

@@ -47,7 +47,7 @@ func (c *Client) AdminBound(ctx context.Context) (bool, error) {
 		Group: "authorization.k8s.io", Version: "v1", Resource: "selfsubjectaccessreviews",
 	}
 	allowed := false
-	err := retry(ctx, func(ctx context.Context) error {
+	err := c.retry(ctx, func(ctx context.Context) error {
 		answer, err := c.dynamic.Resource(resource).Create(ctx, review, metav1.CreateOptions{})
 		switch {
 		case isForbidden(err):
@@ -66,7 +66,7 @@ func (c *Client) AdminBound(ctx context.Context) (bool, error) {
 
 // WaitAdminBound waits until AdminBound: an authorizer sees a new binding some milliseconds after it is stored.
 func (c *Client) WaitAdminBound(ctx context.Context) error {
-	err := retry(ctx, func(ctx context.Context) error {
+	err := c.retry(ctx, func(ctx context.Context) error {
 		bound, err := c.AdminBound(ctx)
 		if err == nil && !bound {
 			return errNotBound

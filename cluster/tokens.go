@@ -26,7 +26,7 @@ func (c *Client) ListTokens(ctx context.Context) ([]corev1.Secret, error) {
 		FieldSelector: fields.OneTermEqualSelector("type", string(corev1.SecretTypeBootstrapToken)).String(),
 	}
 	var live *unstructured.UnstructuredList
-	err := retry(ctx, func(ctx context.Context) (err error) {
+	err := c.retry(ctx, func(ctx context.Context) (err error) {
 		live, err = api.List(ctx, options)
 		return err
 	})
@@ -51,7 +51,7 @@ func (c *Client) CreateToken(ctx context.Context, token *corev1.Secret) error {
 		return fmt.Errorf("cannot create %s: %w", nameOf(want), err)
 	}
 	lost := false
-	err = retry(ctx, func(ctx context.Context) error {
+	err = c.retry(ctx, func(ctx context.Context) error {
 		_, err := api.Create(ctx, want, metav1.CreateOptions{FieldManager: FieldManager})
 		if !apierrors.IsAlreadyExists(err) {
 			lost = lost || err != nil
@@ -109,7 +109,7 @@ func (c *Client) DeleteToken(ctx context.Context, name string) error {
 	}
 	api := c.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(metav1.NamespaceSystem)
 	lost := false
-	err = retry(ctx, func(ctx context.Context) error {
+	err = c.retry(ctx, func(ctx context.Context) error {
 		err := api.Delete(ctx, bootstraputil.BootstrapTokenSecretName(id), metav1.DeleteOptions{})
 		if apierrors.IsNotFound(err) && lost {
 			return nil

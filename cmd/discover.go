@@ -46,7 +46,7 @@ func (f *joinFlags) discover(ctx context.Context, h *host.Host, j *config.Join, 
 		return nil, err
 	}
 	d := &discovered{ca: found.CA, server: found.Server, bootstrap: found.Kubeconfig, warnings: found.Warnings, before: before}
-	if d.client, err = cluster.New(found.Kubeconfig, cluster.Options{}); err != nil {
+	if d.client, err = cluster.New(found.Kubeconfig, cluster.Options{Patience: apiPatience(j.Timeouts)}); err != nil {
 		return nil, err
 	}
 	if d.stored, err = d.client.NodeConfiguration(ctx); err != nil {

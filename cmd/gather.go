@@ -126,7 +126,7 @@ func clients(f *phases.Facts, local string) func(string) (*cluster.Client, error
 				return nil, fmt.Errorf("cannot talk to the cluster: %w", err)
 			}
 		}
-		o := cluster.Options{}
+		o := cluster.Options{Patience: apiPatience(f.Config.Init.Timeouts)}
 		if path == config.AdminKubeconfig || path == config.SuperAdminKubeconfig {
 			o.Server = local
 		}
@@ -137,6 +137,14 @@ func clients(f *phases.Facts, local string) func(string) (*cluster.Client, error
 		open[path] = c
 		return c, nil
 	}
+}
+
+// apiPatience is how long the API is asked again while the same thing is wrong; zero means as long as usual.
+func apiPatience(t *config.Timeouts) time.Duration {
+	if t == nil || t.KubernetesAPICall == nil {
+		return 0
+	}
+	return t.KubernetesAPICall.Duration
 }
 
 // caDirs are the places, beside /etc/ssl/certs, where distributions keep root certificates; static pods see those that exist.

@@ -33,7 +33,7 @@ func TestServerOfKubeconfig(t *testing.T) {
 		if err := h.WriteFile(tc.path, host.FileSpec{Data: []byte(kubeconfig), Mode: 0o600}); err != nil {
 			t.Fatal(err)
 		}
-		f := &phases.Facts{Host: h, PKI: pki.Plan(pki.Input{Config: config.New(), Read: h.ReadFile})}
+		f := &phases.Facts{Config: config.New(), Host: h, PKI: pki.Plan(pki.Input{Config: config.New(), Read: h.ReadFile})}
 		client, err := clients(f, tc.local)(tc.path)
 		if err != nil || client.Server() != tc.want {
 			t.Errorf("%s talks to %v, %v; want %s", tc.path, client, err, tc.want)

@@ -185,5 +185,5 @@ func adminClient(facts *phases.Facts) (*cluster.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cluster.New(files[0].Data, cluster.Options{})
+	return cluster.New(files[0].Data, cluster.Options{Patience: apiPatience(facts.Config.Init.Timeouts)})
 }

@@ -100,7 +100,7 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join) (
 	if kc == nil || err != nil || !meant(j, kc, m.ca) {
 		return nil, m, err
 	}
-	client, err := cluster.New(kc.data, cluster.Options{})
+	client, err := cluster.New(kc.data, cluster.Options{Patience: apiPatience(j.Timeouts)})
 	if err != nil {
 		return nil, m, nil //nolint:nilerr // then the token is tried
 	}

@@ -22,6 +22,9 @@ const callTimeout = 10 * time.Second
 type Client struct {
 	// Progress, when it is set before the first use, is told what Join and Leave wait for, each time that this changes.
 	Progress func(string)
+	// Patience, when it is set before the first use, is how long Join and Promote wait for a learner that gets no further, as
+	// timeouts.etcdAPICall says. Default two minutes.
+	Patience time.Duration
 
 	pace      pace
 	endpoints []string
@@ -66,6 +69,14 @@ func open(endpoints []string, t *tls.Config) (*Client, error) {
 		return nil, fmt.Errorf("cannot reach etcd at %s: %w", strings.Join(endpoints, ", "), err)
 	}
 	return &Client{pace: usualPace, endpoints: endpoints, client: client, tls: t}, nil
+}
+
+// stall is how long another machine may go without progress.
+func (c *Client) stall() time.Duration {
+	if c.Patience > 0 {
+		return c.Patience
+	}
+	return c.pace.stall
 }
 
 // Close ends the connections.

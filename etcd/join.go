@@ -156,7 +156,7 @@ func (c *Client) inTheWay(ctx context.Context, members []Member) *obstacle {
 
 // learner says how far a learner has come.
 func (c *Client) learner(ctx context.Context, members []Member, m Member) *obstacle {
-	o := &obstacle{patience: c.pace.stall}
+	o := &obstacle{patience: c.stall()}
 	if !m.Started() {
 		o.state, o.text = m.hexID()+" new", fmt.Sprintf("%s has not started yet", m)
 		return o

@@ -50,7 +50,7 @@ func (c *Client) promote(ctx context.Context, peerURL string) error {
 
 // late gives our own learner the patience of a long copy, and says where to look.
 func (c *Client) late(o *obstacle) *obstacle {
-	o.patience = c.pace.stall
+	o.patience = c.stall()
 	o.mend = "look into the log of etcd on that machine (crictl ps -a --name etcd; crictl logs <id>), then join again"
 	return o
 }

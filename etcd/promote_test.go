@@ -159,6 +159,18 @@ func TestContextEnds(t *testing.T) {
 	})
 }
 
+func TestPatienceGiven(t *testing.T) {
+	for given, want := range map[time.Duration]time.Duration{0: 2 * time.Minute, 7 * time.Second: 7 * time.Second} {
+		c := &Client{pace: usualPace, Patience: given}
+		if got := c.learner(t.Context(), nil, Member{}).patience; got != want {
+			t.Errorf("a learner gets %s of %s", got, given)
+		}
+		if got := c.late(&obstacle{}).patience; got != want {
+			t.Errorf("our own learner gets %s of %s", got, given)
+		}
+	}
+}
+
 func TestTellOnce(t *testing.T) {
 	c := &Client{pace: pace{first: time.Millisecond, longest: time.Millisecond}}
 	var told []string

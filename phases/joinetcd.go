@@ -250,6 +250,7 @@ func withEtcd(ctx context.Context, f *Facts, ask func(*etcd.Client) error) error
 		return err
 	}
 	defer e.Close()
+	e.Patience = stall(f.Config, func(t *config.Timeouts) timeout { return t.EtcdAPICall })
 	return ask(e)
 }
 
