@@ -68,7 +68,7 @@ func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, out *rep
 			return err
 		}
 	}
-	facts.Node.EtcdInitialCluster = phases.InitialCluster(s.host, members, facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL())
+	facts.Node.EtcdInitialCluster = phases.InitialCluster(s.host, members, phases.LostMember(ctx, facts, e, members), name, peer)
 	return nil
 }
 

@@ -149,3 +149,19 @@ func TestMachine(t *testing.T) {
 		t.Error("a relative path works")
 	}
 }
+
+func TestRename(t *testing.T) {
+	h := newHost(t)
+	must(t, h.MkdirAll("/var/lib/etcd/member/wal", 0o700))
+	must(t, h.Rename("/var/lib/etcd/member", "member.removed"))
+	if h.Exists("/var/lib/etcd/member") || !h.Exists("/var/lib/etcd/member.removed/wal") {
+		t.Error("it is not there under its new name")
+	}
+	must(t, h.MkdirAll("/var/lib/etcd/member", 0o700))
+	if err := h.Rename("/var/lib/etcd/member", "member.removed"); err == nil || !h.Exists("/var/lib/etcd/member") {
+		t.Errorf("renamed over something: %v", err)
+	}
+	if err := h.Rename("/nowhere", "x"); err == nil {
+		t.Error("nothing was renamed without an error")
+	}
+}

@@ -140,7 +140,7 @@ func addMember(f *Facts) plan.Step {
 				if err != nil {
 					return err
 				}
-				if err := unchanged(f, InitialCluster(f.Host, members, name, peer)); err != nil {
+				if err := unchanged(f, InitialCluster(f.Host, members, false, name, peer)); err != nil {
 					return err
 				}
 				if members, err = e.Join(ctx, name, peer); err != nil {
@@ -275,11 +275,17 @@ func byAddress(list []manifests.EtcdMember) []manifests.EtcdMember {
 	return list
 }
 
+// LostMember says that this machine's member is to be replaced by another one: it has run, its data is gone, and nobody answers.
+func LostMember(ctx context.Context, f *Facts, e *etcd.Client, members []etcd.Member) bool {
+	own := slices.IndexFunc(members, at(f.Config.EtcdPeerURL()))
+	return own >= 0 && lost(ctx, f, e, members[own])
+}
+
 // InitialCluster is what the etcd of a joining node is told about its members: those that are there and itself. A member that
-// has started keeps what its manifest says, because etcd does not read it again.
-func InitialCluster(h *host.Host, members []etcd.Member, name, peerURL string) []manifests.EtcdMember {
+// has started, and is not lost, keeps what its manifest says, because etcd does not read it again.
+func InitialCluster(h *host.Host, members []etcd.Member, lost bool, name, peerURL string) []manifests.EtcdMember {
 	own := slices.IndexFunc(members, at(peerURL))
-	if own >= 0 && members[own].Started() {
+	if own >= 0 && members[own].Started() && !lost {
 		if kept := initialClusterOnDisk(h); kept != nil {
 			return kept
 		}

@@ -23,13 +23,15 @@ func TestInitialCluster(t *testing.T) {
 	for name, tc := range map[string]struct {
 		members  []etcd.Member
 		manifest string
+		lost     bool
 		want     []manifests.EtcdMember
 	}{
-		"not added yet":               {[]etcd.Member{one}, "", two},
-		"added, not started":          {[]etcd.Member{fresh, one}, "", two},
-		"started, a third came later": {[]etcd.Member{third, started, one}, manifest + "    - --initial-cluster-state=existing\n", two},
-		"started, no manifest":        {[]etcd.Member{third, started, one}, "", three},
-		"the first of the cluster":    {[]etcd.Member{third, started, one}, manifest, three},
+		"not added yet":               {[]etcd.Member{one}, "", false, two},
+		"added, not started":          {[]etcd.Member{fresh, one}, "", false, two},
+		"started, a third came later": {[]etcd.Member{third, started, one}, manifest + "    - --initial-cluster-state=existing\n", false, two},
+		"started, no manifest":        {[]etcd.Member{third, started, one}, "", false, three},
+		"the first of the cluster":    {[]etcd.Member{third, started, one}, manifest, false, three},
+		"lost, a third came later":    {[]etcd.Member{third, started, one}, manifest + "    - --initial-cluster-state=existing\n", true, three},
 	} {
 		h := hosttest.New(t)
 		if tc.manifest != "" {
@@ -40,7 +42,7 @@ func TestInitialCluster(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if diff := cmp.Diff(tc.want, InitialCluster(h, tc.members, "cp2", "https://10.9.0.2:2380")); diff != "" {
+		if diff := cmp.Diff(tc.want, InitialCluster(h, tc.members, tc.lost, "cp2", "https://10.9.0.2:2380")); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
 	}

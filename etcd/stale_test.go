@@ -1,0 +1,93 @@
+package etcd
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestClearWay: a learner that an earlier join left is given its vote, or taken away if it never started; our own is not touched.
+func TestClearWay(t *testing.T) {
+	for name, test := range map[string]struct {
+		set  func(f *fake)
+		done string
+		call string
+	}{
+		"nobody":        {set: func(*fake) {}},
+		"our own":       {set: func(f *fake) { f.learner(true).PeerURLs = []string{ours} }},
+		"never started": {set: func(f *fake) { f.learner(true) }, done: "never started; it is removed", call: "remove"},
+		"without vote":  {set: func(f *fake) { f.start(f.learner(true)) }, done: "it has it now", call: "promote"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t, 1)
+			c := f.client()
+			test.set(f)
+			done, err := c.ClearWay(t.Context(), ours, 50*time.Millisecond)
+			if err != nil || (test.done == "") != (done == "") || !strings.Contains(done, test.done) {
+				t.Errorf("%q, %v", done, err)
+			}
+			called := slices.ContainsFunc(f.calls, func(call string) bool { return strings.Contains(call, test.call) })
+			if test.call == "" && len(f.calls) > 0 || !called && test.call != "" {
+				t.Errorf("calls %v", f.calls)
+			}
+		})
+	}
+}
+
+// TestClearWayWaits: a learner of a join that goes on is left to it.
+func TestClearWayWaits(t *testing.T) {
+	f := newFake(t, 1)
+	c := f.client()
+	other := f.learner(true)
+	time.AfterFunc(150*time.Millisecond, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.start(other)
+		other.IsLearner = false
+	})
+	if done, err := c.ClearWay(t.Context(), ours, 5*time.Second); done != "" || err != nil || len(f.calls) > 0 {
+		t.Errorf("%q, %v, calls %v", done, err, f.calls)
+	}
+}
+
+// TestCanJoin: what Join would say after a change was made elsewhere is said before, and nothing is called that changes anything.
+func TestCanJoin(t *testing.T) {
+	for name, test := range map[string]struct {
+		voters int
+		set    func(f *fake)
+		want   string
+	}{
+		"good":               {1, func(*fake) {}, ""},
+		"added already":      {1, func(f *fake) { f.learner(true).PeerURLs = []string{ours} }, ""},
+		"name taken":         {2, func(f *fake) { f.members[1].Name = "ours" }, "the name belongs to etcd member ours"},
+		"no quorum":          {3, func(f *fake) { f.stop[2](); f.stop[3]() }, "etcd has no quorum"},
+		"one of three down":  {3, func(f *fake) { f.stop[3]() }, "adds nobody while a voting member is down"},
+		"learner in the way": {1, func(f *fake) { f.learner(true) }, "another machine is joining"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t, test.voters)
+			c := f.client()
+			test.set(f)
+			err := c.CanJoin(t.Context(), "ours", ours)
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+			if len(f.calls) > 0 {
+				t.Errorf("calls %v", f.calls)
+			}
+		})
+	}
+}
+
+func TestWorks(t *testing.T) {
+	f := newFake(t, 2)
+	c := f.client()
+	f.stop[2]()
+	members := fromWire(f.members)
+	if !c.Works(t.Context(), members[0]) || c.Works(t.Context(), members[1]) {
+		t.Error("the wrong member works")
+	}
+}
