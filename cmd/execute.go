@@ -11,8 +11,14 @@ import (
 
 // begin makes sure that this run may change the machine and that no other one does.
 func (f *runFlags) begin(ctx context.Context, env *Env, h *host.Host, list phases.Command) (unlock func(), err error) {
-	if f.dryRun || f.elsewhere() || f.onlyPrints {
+	if f.dryRun || f.onlyPrints {
 		return func() {}, nil
+	}
+	if f.elsewhere() {
+		if !h.Exists("/") { // it is made once the plan is
+			return func() {}, nil
+		}
+		return h.Lock(ctx, "kubewright "+list.Name)
 	}
 	if !env.Machine.Root() {
 		if len(list.Phases) == 1 && list.Phases[0].Name != "preflight" { // one phase may write where this user may write

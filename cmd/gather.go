@@ -80,14 +80,21 @@ func (f *initFlags) gather(ctx context.Context, env *Env, h *host.Host, in *init
 // connect reaches systemd and the runtime. That they can't be reached is for the checks to say; a plan goes without.
 func connect(ctx context.Context, env *Env, h *host.Host, c *config.Config) *session {
 	s := &session{host: h, target: &plan.Target{Host: h}}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if m, err := env.Machine.Systemd(ctx); err == nil {
-		s.target.Systemd = m
+	patiently := func(try func(context.Context)) { // each has its own time: one that hangs is no reason to go without the other
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		try(ctx)
 	}
-	if r, err := env.Machine.Runtime(ctx, s.host, c.Init.NodeRegistration.CRISocket); err == nil {
-		s.target.Runtime = r
-	}
+	patiently(func(ctx context.Context) {
+		if m, err := env.Machine.Systemd(ctx); err == nil {
+			s.target.Systemd = m
+		}
+	})
+	patiently(func(ctx context.Context) {
+		if r, err := env.Machine.Runtime(ctx, s.host, c.Init.NodeRegistration.CRISocket); err == nil {
+			s.target.Runtime = r
+		}
+	})
 	return s
 }
 

@@ -18,8 +18,8 @@ const lockName = "kubewright.lock"
 // Lock makes sure that only one kubewright changes this machine. It does not wait: when another process holds the lock, the
 // error says which, since when, and what to do. The kernel frees the lock when its holder ends, however it ends, so there are
 // no stale locks; the file itself stays.
-// The file is /run/lock/kubewright.lock, or /run/kubewright.lock where /run/lock is missing. Below a root directory
-// without /run the directory itself is locked; then the holder can't be named.
+// The file is /run/kubewright.lock: /run/lock is open to all, and who has made or opened a file there can keep others out.
+// Below a root directory without /run the directory itself is locked; then the holder can't be named.
 func (h *Host) Lock(ctx context.Context, command string) (unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("cannot lock this machine: %w", err)
@@ -53,19 +53,16 @@ func (h *Host) Lock(ctx context.Context, command string) (unlock func(), err err
 }
 
 func (h *Host) openLock() (*os.File, error) {
-	for _, dir := range []string{"/run/lock", "/run"} {
-		p, err := h.at(dir+"/"+lockName, false)
-		if err != nil {
-			return nil, err
-		}
-		// Not everybody may open the file: /run/lock is open to all, and who opens it can lock it.
-		f, err := p.OpenFile(p.full(), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
-		p.Close()
-		if !errors.Is(err, os.ErrNotExist) {
-			return f, err
-		}
+	p, err := h.at("/run/"+lockName, false)
+	if err != nil {
+		return nil, err
 	}
-	return h.open("/")
+	defer p.Close()
+	f, err := p.OpenFile(p.full(), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if errors.Is(err, os.ErrNotExist) {
+		return h.open("/")
+	}
+	return f, err
 }
 
 func flock(f *os.File) error {

@@ -48,6 +48,24 @@ func (h *Host) Stat(path string) (Info, error) {
 	return info, nil
 }
 
+// StatFollow describes what a path leads to, over symbolic links.
+func (h *Host) StatFollow(path string) (Info, error) {
+	f, err := h.open(path)
+	if err != nil {
+		return Info{}, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return Info{}, fmt.Errorf("cannot look at %s: %w", path, cause(err))
+	}
+	info := Info{Mode: fi.Mode(), ModTime: fi.ModTime(), Size: fi.Size()}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		info.UID, info.GID, info.Inode = int(st.Uid), int(st.Gid), st.Ino
+	}
+	return info, nil
+}
+
 // Exists says whether something is at the path, be it a link that leads nowhere.
 func (h *Host) Exists(path string) bool {
 	_, err := h.Stat(path)

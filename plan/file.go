@@ -46,6 +46,9 @@ func (f File) Diff(_ context.Context, t *Target) (Change, error) {
 	if err != nil && !missing {
 		return Change{}, fmt.Errorf("cannot look at %s: %w", f.Path, err)
 	}
+	if info.Link != "" && f.Link == "" && !f.Absent {
+		return f.diffThrough(t, info.Link)
+	}
 	switch {
 	case f.Absent && missing, f.Dir && !missing && info.IsDir():
 		return Change{}, nil
@@ -57,10 +60,23 @@ func (f File) Diff(_ context.Context, t *Target) (Change, error) {
 		return Change{}, fmt.Errorf("cannot write %s: something of another kind is there; move it away", f)
 	case f.Link != "":
 		return diffLink(f.Link, info), nil
-	case info.Link != "":
-		return Change{}, fmt.Errorf("cannot write %s: a symbolic link to %s is there; replace it by its target", f, info.Link)
 	}
 	return f.diffContent(t, info)
+}
+
+// diffThrough looks at what a symbolic link leads to: many a data directory lies on a disk of its own. What is right there is
+// right; what is not can't be replaced in one step.
+func (f File) diffThrough(t *Target, to string) (Change, error) {
+	info, err := t.Host.StatFollow(f.Path)
+	if err == nil && f.Dir && info.IsDir() {
+		return Change{}, nil
+	}
+	if err == nil && !f.Dir && info.Mode.IsRegular() {
+		if c, err := f.diffContent(t, info); err != nil || c.Kind == Same {
+			return c, err
+		}
+	}
+	return Change{}, fmt.Errorf("cannot write %s: a symbolic link to %s is there, and what it leads to is not what is wanted; replace it by its target", f, to)
 }
 
 func (f File) create() Change {
