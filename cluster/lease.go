@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,9 @@ import (
 type LockOptions struct {
 	// TTL is how long after its last renewal a lock still counts, in whole seconds. Default 15 seconds.
 	TTL time.Duration
+	// Alone says that there is no other run that calls itself by the same holder, so that a lease of that name is one of a run
+	// that died: it is taken at once.
+	Alone bool
 	// Progress, when set, is told who holds the lock while it is waited for.
 	Progress func(string)
 	// Lost, when set, is told that the lock was lost while it is held: somebody else took it, or it could not be renewed for its
@@ -47,7 +51,7 @@ func (c *Client) Lock(ctx context.Context, name, holder string, o LockOptions) (
 		o.Lost = func(error) {}
 	}
 	l := &lease{
-		LockOptions: o, client: c, name: "kubewright-" + name, holder: fmt.Sprintf("%s (%08x)", holder, rand.Uint32()),
+		LockOptions: o, client: c, name: "kubewright-" + name, self: holder, holder: fmt.Sprintf("%s (%08x)", holder, rand.Uint32()),
 		api: c.dynamic.Resource(coordinationv1.SchemeGroupVersion.WithResource("leases")).Namespace(metav1.NamespaceSystem),
 	}
 	if err := l.wait(ctx); err != nil {
@@ -58,10 +62,11 @@ func (c *Client) Lock(ctx context.Context, name, holder string, o LockOptions) (
 
 type lease struct {
 	LockOptions
-	client       *Client
-	api          dynamic.ResourceInterface
-	name, holder string
-	acquired     metav1.MicroTime
+	client *Client
+	api    dynamic.ResourceInterface
+	// holder is self with a random number behind it: a run must not take the lease of an earlier one for its own.
+	name, self, holder string
+	acquired           metav1.MicroTime
 	// seen is the last state that was seen of somebody else's lease, and since when.
 	seen  string
 	since time.Time
@@ -125,7 +130,8 @@ func (l *lease) try(ctx context.Context) error {
 	}
 	transitions := ptr.Deref(have.Spec.LeaseTransitions, 0)
 	if other := ptr.Deref(have.Spec.HolderIdentity, ""); other != l.holder {
-		if other != "" && !l.silent(have) {
+		left := l.Alone && strings.HasPrefix(other, l.self+" (")
+		if other != "" && !left && !l.silent(have) {
 			return heldBy(other)
 		}
 		l.acquired, transitions = metav1.NowMicro(), transitions+1

@@ -197,6 +197,29 @@ func TestLockOfTheLiving(t *testing.T) {
 	}
 }
 
+// TestLockOfADeadRun: what a run of the same machine left is taken at once, if there can be no other.
+func TestLockOfADeadRun(t *testing.T) {
+	t.Parallel()
+	s, c := newLeaseServer(t)
+	s.Lock()
+	s.put(held("join on cp1 (0000abcd)", 600))
+	s.Unlock()
+	began := time.Now()
+	unlock, err := c.Lock(t.Context(), "etcd", "join on cp1", LockOptions{Alone: true})
+	if err != nil || time.Since(began) > 5*time.Second {
+		t.Fatalf("after %s: %v", time.Since(began), err)
+	}
+	unlock()
+	s.Lock()
+	s.put(held("join on cp10 (0000abcd)", 600))
+	s.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := c.Lock(ctx, "etcd", "join on cp1", LockOptions{Alone: true}); err == nil {
+		t.Error("took the lock of another machine")
+	}
+}
+
 // A lock that somebody took over is not taken back, and not given away either.
 func TestLockLost(t *testing.T) {
 	t.Parallel()

@@ -49,7 +49,7 @@ func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, out *rep
 	})
 	if !votes && !f.dryRun && f.changesEtcd() && !facts.Skips("etcd-join") {
 		// From here on no other run of ours changes the members, so that the manifest that is planned names those there will be.
-		unlock, err := admin.Lock(ctx, "etcd", holder(facts.Config), cluster.LockOptions{TTL: lockTTL, Progress: out.progress, Lost: s.lost})
+		unlock, err := admin.Lock(ctx, "etcd", holder(facts.Config), cluster.LockOptions{TTL: lockTTL, Alone: true, Progress: out.progress, Lost: s.lost})
 		if err != nil {
 			return err
 		}
