@@ -58,11 +58,11 @@ func (f *joinFlags) discover(ctx context.Context, h *host.Host, j *config.Join, 
 // explainStored says why the configuration can't be read with the credentials of the join, and what mends it.
 func explainStored(err error, server string) error {
 	hint := "is " + server + ", the address in cluster-info, reached from this machine?"
-	switch cause := rootCause(err); {
-	case apierrors.IsUnauthorized(cause):
+	switch {
+	case apierrors.IsUnauthorized(err):
 		hint = "the token that is to authenticate is not known, has expired, or lacks the usage authentication\n" +
 			"make a new one, on a control-plane node: kubewright token create --print-join-command"
-	case apierrors.IsForbidden(cause):
+	case apierrors.IsForbidden(err):
 		hint = "the token lacks the group " + config.NodeBootstrapTokenAuthGroup + ", or what the group may do is missing\n" +
 			"on a control-plane node: kubewright init phase upload-config all; kubewright init phase bootstrap-token\n" +
 			"and: kubewright token create --print-join-command"

@@ -170,7 +170,7 @@ func (f *joinFlags) sharedCerts(ctx context.Context, j *config.Join, c *config.C
 		return nil, errors.New("cannot use the certificate key: it is not hexadecimal")
 	}
 	secret, err := found.client.CertsSecret(ctx)
-	if err != nil && !apierrors.IsForbidden(rootCause(err)) { // the right to read it comes with the upload
+	if err != nil && !apierrors.IsForbidden(err) { // the right to read it comes with the upload
 		return nil, err
 	}
 	return manifests.OpenCerts(secret, c, key)

@@ -108,7 +108,7 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join) (
 	defer cancel()
 	stored, err := client.NodeConfiguration(ctx)
 	if err != nil {
-		m.refused = apierrors.IsUnauthorized(rootCause(err)) || strings.Contains(err.Error(), "certificate has expired")
+		m.refused = apierrors.IsUnauthorized(err) || strings.Contains(err.Error(), "certificate has expired")
 		return nil, m, nil // the same
 	}
 	if name := j.NodeRegistration.Name; m.node != name {
@@ -134,14 +134,4 @@ func meant(j *config.Join, kc *own, kubeletCA []byte) bool {
 		return err == nil && file != nil && discovery.SameCA(kc.ca, file.ca)
 	}
 	return false // what another server says has to be fetched first
-}
-
-func rootCause(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
 }

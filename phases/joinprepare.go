@@ -118,7 +118,13 @@ func joinCerts(_ context.Context, f *Facts) ([]plan.Step, error) {
 	for _, row := range pki.Certificates() {
 		names = append(names, row.Name)
 	}
-	return rows(f, names...)
+	steps, err := rows(f, names...)
+	// What was downloaded has its steps already.
+	return slices.DeleteFunc(steps, func(s plan.Step) bool {
+		file, ok := s.(plan.File)
+		_, shared := f.Joining.Shared[file.Path]
+		return ok && shared
+	}), err
 }
 
 // rows are the files of several rows of the PKI.
