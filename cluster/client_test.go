@@ -149,7 +149,7 @@ func TestRetryEndsWithContext(t *testing.T) {
 
 // TestRetryPatience: the same trouble is borne for as long as was asked, and each new one as long again.
 func TestRetryPatience(t *testing.T) {
-	const patience = 500 * time.Millisecond
+	const patience = time.Second // long enough for a machine that is busy with other tests
 	for name, test := range map[string]struct {
 		answer   func(tries int, w http.ResponseWriter, r *http.Request)
 		atLeast  time.Duration
@@ -161,11 +161,11 @@ func TestRetryPatience(t *testing.T) {
 		"another": {func(tries int, w http.ResponseWriter, _ *http.Request) {
 			if tries < 4 {
 				refuse(w, 503, "ServiceUnavailable", "starting")
-				time.Sleep(patience / 4)
+				time.Sleep(patience / 6)
 				return
 			}
 			refuse(w, 429, "TooManyRequests", "busy")
-		}, patience * 5 / 4, "busy"},
+		}, patience * 7 / 6, "busy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -57,7 +57,7 @@ func TestWaitEndsWhenHopeless(t *testing.T) {
 }
 
 func TestWaitEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	err := plan.Wait{For: "it answers", Probe: down}.Apply(ctx, newTarget(t))
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "last: connection refused") {

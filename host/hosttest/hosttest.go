@@ -7,11 +7,11 @@ import (
 	"github.com/kubewright/kubewright/host"
 )
 
-// New returns a host whose root is a temporary directory, empty but for /etc, /run/lock and /var/lib.
+// New returns a host whose root is a temporary directory, empty but for /etc, /run and /var/lib.
 func New(t testing.TB) *host.Host {
 	t.Helper()
 	h := &host.Host{Root: t.TempDir()}
-	for _, dir := range []string{"/etc", "/run/lock", "/var/lib"} {
+	for _, dir := range []string{"/etc", "/run", "/var/lib"} {
 		if err := h.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ import (
 func TestNew(t *testing.T) {
 	h := New(t)
 	unlock, err := h.Lock(t.Context(), "test")
-	if err != nil || !h.Exists("/run/lock/kubewright.lock") {
+	if err != nil || !h.Exists("/run/kubewright.lock") {
 		t.Fatalf("the lock of a host for tests: %v", err)
 	}
 	unlock()
