@@ -6,6 +6,8 @@ NODE ?=
 ARGS ?=
 RUN ?= .
 TOOL ?= kubewright
+CONTROL_PLANES ?= 1
+WORKERS ?= 1
 
 .PHONY: help up vm down status shell kubectl build test test-unit e2e vet lint bed
 
@@ -18,8 +20,8 @@ build: ## bin/kubewright
 bed:
 	@mkdir -p $(KUBEWRIGHT_CACHE)/bin && go build -o $(BED) ./test/bed/cmd/bed
 
-up: bed ## a disposable machine with a cluster that kubewright made (TOOL=kubeadm: that kubeadm made; CONFIG=file)
-	@$(BED) up --tool $(TOOL) $(if $(CONFIG),--config $(CONFIG))
+up: bed ## disposable machines with a cluster that kubewright made (CONTROL_PLANES=3 WORKERS=2; TOOL=kubeadm: that kubeadm made; CONFIG=file)
+	@$(BED) up --tool $(TOOL) --control-planes $(CONTROL_PLANES) --workers $(WORKERS) $(if $(CONFIG),--config $(CONFIG))
 
 vm: bed ## the same in a virtual machine with a Debian kernel and cgroup v2, gone afterwards; slow where it is emulated
 	@$(BED) vm --tool $(TOOL) $(if $(CONFIG),--config $(CONFIG))
@@ -30,7 +32,7 @@ down: bed ## nothing of it is left
 status: bed ## what is up
 	@$(BED) status
 
-shell: bed ## a shell in a machine (NODE=cp1)
+shell: bed ## a shell in a machine (NODE=w1)
 	@$(BED) shell $(NODE)
 
 kubectl: bed ## kubectl with the cluster that is up (ARGS="get nodes")

@@ -14,10 +14,10 @@ type Builder struct {
 	Cache Cache
 	Repo  string    // root of the checkout
 	Log   io.Writer // progress for people
+	Self  string    // the program of command bed; empty if it has to be built, as in a test
 
-	// Only counts what is missing instead of building it.
+	// Parts that were missing at first, and those that are being made or made since, for progress.
 	missing int
-	minutes float64
 	doneNow int
 }
 
@@ -27,6 +27,7 @@ type Kit struct {
 	Tools    string // binaries and units laid over it, read-only too
 	Template string // containerd's folder with all images imported
 	Kubectl  string // kubectl for the host
+	Bed      string // the program of command bed, which is a lab's load balancer
 }
 
 // RepoRoot finds the checkout that the working directory belongs to.
@@ -46,6 +47,11 @@ func (b *Builder) Build() (Kit, error) {
 	if err := b.hostPackages(); err != nil {
 		return Kit{}, err
 	}
+	return b.kit()
+}
+
+// kit makes what is missing.
+func (b *Builder) kit() (Kit, error) {
 	rootfs, err := b.rootfs()
 	if err != nil {
 		return Kit{}, err
@@ -59,31 +65,56 @@ func (b *Builder) Build() (Kit, error) {
 		return Kit{}, err
 	}
 	kit := Kit{Rootfs: rootfs, Tools: tools, Kubectl: filepath.Join(tools, "usr/bin/kubectl")}
-	kit.Template, err = b.template(kit, bins)
+	if kit.Template, err = b.template(kit, bins); err != nil {
+		return Kit{}, err
+	}
+	kit.Bed, err = b.bed()
 	return kit, err
 }
 
 // announce counts what is missing and says how long it will take before the first long wait.
 func (b *Builder) announce() error {
-	src := filepath.Join(b.Repo, "test/bed/components")
-	if !b.Cache.Has("rootfs", rootfsKey()) {
-		b.missing, b.minutes = b.missing+1, b.minutes+1
+	parts, err := b.parts()
+	if err != nil {
+		return err
 	}
-	for _, c := range components {
-		key, err := c.key(src)
-		if err != nil {
-			return err
-		}
-		if !b.Cache.Has(c.name, key) {
-			b.missing, b.minutes = b.missing+1, b.minutes+c.minutes
+	var minutes float64
+	for _, p := range parts {
+		if _, err := os.Lstat(p.path); err != nil {
+			b.missing, minutes = b.missing+1, minutes+p.minutes
 		}
 	}
 	if b.missing > 0 {
-		fmt.Fprintf(b.Log, "bed: %d parts are not in %s yet; making them takes about %.0f minutes on two cores, once\n",
-			b.missing, b.Cache.Dir, b.minutes+1)
+		fmt.Fprintf(b.Log, "bed: %d of %d parts are not in %s yet; making them takes about %s on two cores, once\n",
+			b.missing, len(parts), b.Cache.Dir, duration(minutes))
 	}
 	return nil
 }
+
+// part is something that Build makes and that takes a while.
+type part struct {
+	path    string  // where the cache has it, or will
+	minutes float64 // to make it when nothing of it is there, on two cores
+}
+
+// parts lists what Build needs. Nothing of it has to be there.
+func (b *Builder) parts() ([]part, error) {
+	rootfs := b.Cache.Path("rootfs", rootfsKey())
+	parts, bins := []part{{rootfs, rootfsMinutes}}, map[string]string{}
+	for _, c := range components {
+		key, err := c.key(b.components())
+		if err != nil {
+			return nil, err
+		}
+		bins[c.name] = b.Cache.Path(c.name, key)
+		parts = append(parts, part{bins[c.name], c.minutes})
+	}
+	tools := b.Cache.Path("tools", toolsKey(bins)) // copied in a second
+	return append(parts, part{b.Cache.Path("template", templateKey(rootfs, tools, bins)), templateMinutes}), nil
+}
+
+// components is the folder of the components module.
+func (b *Builder) components() string { return filepath.Join(b.Repo, "test/bed/components") }
 
 // step is one part to make, for progress. A part that is there already says nothing.
 type step struct {
@@ -93,7 +124,7 @@ type step struct {
 	started time.Time
 }
 
-func (b *Builder) todo(name string, minutes float64, have bool) *step {
+func (b *Builder) todo(name string, minutes float64) *step {
 	return &step{b: b, name: name, minutes: minutes}
 }
 
@@ -119,16 +150,29 @@ func duration(minutes float64) string {
 
 // Kubewright builds the product of the checkout. Go's own build cache makes an unchanged one take a second.
 func (b *Builder) Kubewright() (string, error) {
-	out := filepath.Join(b.Cache.Dir, "bin", "kubewright")
+	return b.program("kubewright", "-trimpath", "-ldflags", "-s -w", "./cmd/kubewright")
+}
+
+// bed is the program of command bed, built as the Makefile does it.
+func (b *Builder) bed() (string, error) {
+	if b.Self != "" {
+		return b.Self, nil
+	}
+	return b.program("bed", "./test/bed/cmd/bed")
+}
+
+// program builds a command of the checkout into the cache.
+func (b *Builder) program(name string, args ...string) (string, error) {
+	out := filepath.Join(b.Cache.Dir, "bin", name)
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lockFile(filepath.Join(b.Cache.Dir, ".kubewright.lock"))
+	unlock, err := lockFile(filepath.Join(b.Cache.Dir, "."+name+".lock"))
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, "./cmd/kubewright")
+	cmd := exec.Command("go", append([]string{"build", "-o", out}, args...)...)
 	cmd.Dir = b.Repo
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	return out, runQuiet(cmd)

@@ -21,7 +21,7 @@ func (m *Machine) Command(args ...string) *exec.Cmd {
 func (m *Machine) CommandContext(ctx context.Context, args ...string) *exec.Cmd {
 	script := `for g in $KW_GROUPS; do echo $$ > $g/cgroup.procs; done; unset KW_GROUPS
 exec nsenter -t "$0" -m -u -i -n -p -C -r -w -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" "$@"`
-	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", script, fmt.Sprint(m.Init.PID)}, args...)...)
+	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", script, fmt.Sprint(m.Init().PID)}, args...)...)
 	cmd.Cancel = func() error { return killWithChildren(cmd.Process.Pid) }
 	cmd.WaitDelay = 5 * time.Second // a daemon that the command left behind may hold its output open
 	var groups []string

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,20 +42,49 @@ func (p Process) Alive() bool {
 	return err == nil && p.PID > 0 && now == p
 }
 
-// Down ends every process of the lab and removes its network, cgroups and files. It works on what is left of a lab as well.
+// kill sends a signal that ends the process, and waits until it has ended. One that is dead already is fine.
+func (p Process) kill(with syscall.Signal) error {
+	if p.Alive() {
+		if err := syscall.Kill(p.PID, with); err != nil && err != syscall.ESRCH {
+			return fmt.Errorf("cannot end process %d: %w", p.PID, err)
+		}
+	}
+	for deadline := time.Now().Add(20 * time.Second); p.Alive(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("cannot end process %d: it stays", p.PID)
+		}
+	}
+	return nil
+}
+
+// Down ends every process of the lab and removes its network, cgroups and files. It works on what is left of a lab as well,
+// and on one that another process is still making, which ends.
 func (l *Lab) Down() error {
 	var errs []error
+	if l.Maker != ThisProcess() {
+		errs = append(errs, l.Maker.kill(syscall.SIGTERM))
+	}
 	for _, m := range l.Machines() {
 		errs = append(errs, m.kill())
 	}
-	errs = append(errs, l.removeCgroups(), removeLinks(l.prefix()))
+	errs = append(errs, l.Balancer().kill(syscall.SIGKILL), l.removeCgroups(), removeLinks(l.prefix()))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("cannot take lab %s down: %w", l.Name, err)
 	}
-	if err := os.RemoveAll(l.dir()); err != nil {
+	if err := removeTree(l.dir()); err != nil {
 		return fmt.Errorf("cannot take lab %s down: %w", l.Name, err)
 	}
 	return nil
+}
+
+// removeTree removes a folder. A copy that a dead maker began may still be putting files into it.
+func removeTree(dir string) error {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		err := os.RemoveAll(dir)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // removeCgroups ends what still runs in the lab's cgroups and removes them. Names, not records, decide: a crash between
@@ -69,38 +100,51 @@ func (l *Lab) removeCgroups() error {
 	return errors.Join(errs...)
 }
 
+// removeCgroup removes a group with all below it. A process that is ending has left its group before it is gone, and still has
+// namespaces: the end of each is waited for.
 func removeCgroup(top string) error {
 	deadline := time.Now().Add(10 * time.Second)
-	for {
-		var groups []string
-		busy := false
-		filepath.WalkDir(top, func(p string, d os.DirEntry, err error) error { //nolint:errcheck // groups vanish while we walk
-			if err != nil || !d.IsDir() {
-				return nil
-			}
-			groups = append(groups, p)
-			procs, _ := os.ReadFile(filepath.Join(p, "cgroup.procs"))
-			for _, field := range strings.Fields(string(procs)) {
-				if pid, err := strconv.Atoi(field); err == nil && pid > 1 && pid != os.Getpid() {
-					unix.Kill(pid, unix.SIGKILL) //nolint:errcheck // it may be gone by now
-					busy = true
-				}
-			}
-			return nil
-		})
-		if !busy {
+	var killed []Process
+	for ; ; time.Sleep(20 * time.Millisecond) {
+		groups, processes := inCgroup(top)
+		for _, p := range processes {
+			unix.Kill(p.PID, unix.SIGKILL) //nolint:errcheck // it may be gone by now
+		}
+		killed = slices.DeleteFunc(append(killed, processes...), func(p Process) bool { return !p.Alive() })
+		if len(processes) == 0 {
 			for i := len(groups) - 1; i >= 0; i-- {
 				unix.Rmdir(groups[i]) //nolint:errcheck // checked below
 			}
 		}
-		if _, err := os.Stat(top); os.IsNotExist(err) {
+		if _, err := os.Stat(top); os.IsNotExist(err) && len(killed) == 0 {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("cgroup %s does not go away", top)
+			return fmt.Errorf("cgroup %s does not go away; of its processes %v are left", top, killed)
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// inCgroup returns a group and all below it, from the top, and the processes in them but this one.
+func inCgroup(top string) (groups []string, processes []Process) {
+	filepath.WalkDir(top, func(p string, d os.DirEntry, err error) error { //nolint:errcheck // groups vanish while we walk
+		if err != nil || !d.IsDir() {
+			return nil
+		}
+		groups = append(groups, p)
+		procs, _ := os.ReadFile(filepath.Join(p, "cgroup.procs"))
+		for _, field := range strings.Fields(string(procs)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil || pid <= 1 || pid == os.Getpid() {
+				continue
+			}
+			if process, err := processOf(pid); err == nil {
+				processes = append(processes, process)
+			}
+		}
+		return nil
+	})
+	return groups, processes
 }
 
 // SweepLabs takes down every lab whose owner died, and all labs if all is set.

@@ -17,11 +17,14 @@ type Lab struct {
 	Name  string
 	Index int     // picks the bridge, the addresses and the cgroup names; no two labs of a host share one
 	Owner Process // the process whose death makes the lab garbage; zero for a lab that outlives its maker
+	Maker Process // a process that would go on making machines, so that Down ends it first; zero for none
 	Kit   Kit     // what its machines are made from
 
-	cache    Cache
-	mu       sync.Mutex // guards machines
-	machines map[string]*Machine
+	cache     Cache
+	meeting   sync.Mutex // held while machines are told of each other, and while one leaves
+	balancing sync.Mutex // held while the load balancer is started
+	mu        sync.Mutex // guards machines, and the state of each of them
+	machines  map[string]*Machine
 }
 
 // labs is the folder that holds every lab's folder.
@@ -35,8 +38,8 @@ func (l *Lab) prefix() string { return fmt.Sprintf("kw%d-", l.Index) }
 // Gateway is the host's address on the lab's network.
 func (l *Lab) Gateway() string { return fmt.Sprintf("10.213.%d.1", l.Index) }
 
-// CreateLab makes an empty lab with a free network. A lab of that name must not be there.
-func CreateLab(cache Cache, kit Kit, name string, owner Process) (*Lab, error) {
+// CreateLab makes an empty lab with a free network. A lab of that name must not be there. Owner and maker may be zero.
+func CreateLab(cache Cache, kit Kit, name string, owner, maker Process) (*Lab, error) {
 	if err := os.MkdirAll(cache.labs(), 0o755); err != nil {
 		return nil, fmt.Errorf("cannot create lab %s: %w", name, err)
 	}
@@ -45,7 +48,7 @@ func CreateLab(cache Cache, kit Kit, name string, owner Process) (*Lab, error) {
 		return nil, err
 	}
 	defer unlock()
-	l := &Lab{Name: name, Owner: owner, Kit: kit, cache: cache, machines: map[string]*Machine{}}
+	l := &Lab{Name: name, Owner: owner, Maker: maker, Kit: kit, cache: cache, machines: map[string]*Machine{}}
 	if _, err := os.Stat(filepath.Join(l.dir(), "lab.json")); err == nil {
 		return nil, fmt.Errorf("cannot create lab %s: it is there already", name)
 	}
@@ -79,11 +82,11 @@ func OpenLab(cache Cache, name string) (*Lab, error) {
 		return nil, err
 	}
 	for _, path := range found {
-		m := &Machine{lab: l}
-		if err := loadJSON(path, m); err != nil {
+		var r machineRecord
+		if err := loadJSON(path, &r); err != nil {
 			return nil, fmt.Errorf("cannot open lab %s: %w", name, err)
 		}
-		l.machines[m.Name] = m
+		l.machines[r.Name] = &Machine{Name: r.Name, Index: r.Index, lab: l, state: r.machineState}
 	}
 	return l, nil
 }

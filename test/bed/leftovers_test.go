@@ -3,9 +3,11 @@ package bed
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,12 +79,18 @@ func namespacesOf(proc string) map[string]bool {
 // ownNamespaces are those of a running machine, less the host's: a leaked one must not hide behind an equal name.
 func ownNamespaces(t *testing.T, m *Machine) map[string]bool {
 	t.Helper()
-	set := namespacesOf(fmt.Sprint("/proc/", m.Init.PID))
-	for ns := range namespacesOf("/proc/self") {
-		delete(set, ns)
-	}
+	set := namespacesBeside(m)
 	if len(set) != 6 {
 		t.Fatalf("%s has %d namespaces of its own, want 6: %v", m.Name, len(set), set)
+	}
+	return set
+}
+
+// namespacesBeside are those that a machine, which may still boot, has beside the host's.
+func namespacesBeside(m *Machine) map[string]bool {
+	set := namespacesOf(fmt.Sprint("/proc/", m.Init().PID))
+	for ns := range namespacesOf("/proc/self") {
+		delete(set, ns)
 	}
 	return set
 }
@@ -109,31 +117,47 @@ func hostSettings(t *testing.T) map[string]string {
 func TestBedLeavesNothing(t *testing.T) {
 	Need(t)
 	before := hostSettings(t)
+	kill := func(t *testing.T, p Process) {
+		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove := func(t *testing.T, path string) {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, crash := range map[string]func(*testing.T, *Lab){
-		"after down": func(*testing.T, *Lab) {},
-		"after kill -9 of a machine's init": func(t *testing.T, l *Lab) {
-			if err := syscall.Kill(l.Machines()[0].Init.PID, syscall.SIGKILL); err != nil {
+		"after down":                         func(*testing.T, *Lab) {},
+		"after kill -9 of a machine's init":  func(t *testing.T, l *Lab) { kill(t, l.Machines()[0].Init()) },
+		"after kill -9 of the load balancer": func(t *testing.T, l *Lab) { kill(t, l.Balancer()) },
+		"after a power cut": func(t *testing.T, l *Lab) {
+			if err := l.Machines()[1].PowerOff(); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"when the records are gone": func(t *testing.T, l *Lab) {
 			for _, m := range l.Machines() {
-				if err := os.Remove(filepath.Join(m.dir(), "machine.json")); err != nil {
-					t.Fatal(err)
-				}
+				remove(t, filepath.Join(m.dir(), "machine.json"))
 			}
+			remove(t, l.balancerRecord())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lab := NewLab(t)
-			m := lab.Machine(t, Spec{Name: "cp1"})
-			ours := ownNamespaces(t, m)
-			sleeper := m.Command("sleep", "600")
+			lab.LoadBalancer(t)
+			ours := map[string]bool{}
+			machines := lab.MachinesAtOnce(t, Spec{Name: "cp1"}, Spec{Name: "w1"})
+			for _, m := range machines {
+				maps.Copy(ours, ownNamespaces(t, m))
+			}
+			sleeper := machines[0].Command("sleep", "600")
 			if err := sleeper.Start(); err != nil {
 				t.Fatal(err)
 			}
-			if found := leftovers(t, lab.Lab, ours); len(found) < 5 {
-				t.Fatalf("the search sees only %v of a running machine", found)
+			balancer := fmt.Sprintf("process /proc/%d in our cgroup", lab.Balancer().PID)
+			if found := leftovers(t, lab.Lab, ours); len(found) < 10 || !slices.Contains(found, balancer) {
+				t.Fatalf("the search sees only %v of two running machines, and not %s", found, balancer)
 			}
 			crash(t, lab.Lab)
 			again, err := OpenLab(lab.cache, lab.Name) // as another process does
@@ -159,8 +183,9 @@ func TestBedOwnerKilled(t *testing.T) {
 	Need(t)
 	if os.Getenv("KUBEWRIGHT_TEST_OWNER") == "1" {
 		lab := NewLab(t)
+		lab.LoadBalancer(t)
 		m := lab.Machine(t, Spec{Name: "cp1"})
-		fmt.Printf("\nlab %s %d\n", lab.Name, m.Init.PID)
+		fmt.Printf("\nlab %s %d\n", lab.Name, m.Init().PID)
 		os.Stdin.Read(make([]byte, 1)) //nolint:errcheck // until it is killed
 		return
 	}
@@ -195,8 +220,11 @@ func TestBedOwnerKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, err := lab.Get("cp1")
-	if err != nil || m.Init.PID != pid || !m.Init.Alive() {
+	if err != nil || m.Init().PID != pid || !m.Init().Alive() {
 		t.Fatalf("the machine should have survived its maker: %+v, %v", m, err)
+	}
+	if !lab.Balancer().Alive() {
+		t.Error("the load balancer should have survived its maker")
 	}
 	ours := ownNamespaces(t, m)
 	if err := SweepLabs(all.cache, false); err != nil {

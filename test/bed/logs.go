@@ -24,8 +24,8 @@ func (l *Lab) SaveLogs() string {
 	for _, m := range l.Machines() {
 		to := mkdir(dir, m.Name)
 		copied := []string{"/var/log/pods", "/etc/kubernetes/manifests", "/var/lib/kubelet/config.yaml", "/var/lib/kubelet/kubeadm-flags.env"}
-		from := filepath.Join(m.dir(), "upper") // what is there when the machine is dead
-		if m.Init.Alive() {
+		from := m.diskPath("/") // what is there when the machine is dead
+		if m.Init().Alive() {
 			from = m.Path("/")
 			for name, args := range collected {
 				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -39,5 +39,6 @@ func (l *Lab) SaveLogs() string {
 		}
 		exec.Command("cp", filepath.Join(m.dir(), "console.log"), to).Run() //nolint:errcheck // as much as possible
 	}
+	exec.Command("cp", l.balancerLog(), mkdir(dir, "")).Run() //nolint:errcheck // there may be no load balancer
 	return dir
 }

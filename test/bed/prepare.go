@@ -20,7 +20,7 @@ func (m *Machine) prepare(spec Spec) error {
 		}
 	}
 	// Written down before anything of it runs.
-	if err := saveJSON(filepath.Join(dir, "machine.json"), m); err != nil {
+	if err := m.record(m.current()); err != nil {
 		return err
 	}
 	if err := m.containerdFolder(spec); err != nil {
@@ -39,6 +39,9 @@ func (m *Machine) prepare(spec Spec) error {
 	if spec.KubeletUnit {
 		laid["/usr/lib/systemd/system/kubelet.service"] = fileOf("kubelet.service")
 		laid["/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"] = fileOf("10-kubeadm.conf")
+	}
+	if spec.Audit {
+		laid[AuditPolicy] = fileOf("audit-policy.yaml")
 	}
 	for path, text := range spec.Files {
 		laid[path] = text

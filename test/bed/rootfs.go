@@ -53,6 +53,8 @@ func (b *Builder) installOnHost(packages map[string]string) error {
 
 const suite = "bookworm"
 
+const rootfsMinutes = 0.8
+
 // setupScript finishes a fresh root: no units that need hardware, logs that survive the machine, plugins where the
 // kubelet and containerd look for them.
 const setupScript = `set -eu
@@ -77,7 +79,7 @@ func rootfsKey() string {
 // rootfs makes the Debian root that all machines share as the lowest layer.
 func (b *Builder) rootfs() (string, error) {
 	key := rootfsKey()
-	step := b.todo("Debian "+suite+" root", 1, false)
+	step := b.todo("Debian "+suite+" root", rootfsMinutes)
 	return b.Cache.Get("rootfs", key, func(tmp string) error {
 		step.begin()
 		cmd := exec.Command("mmdebstrap", "--variant=minbase", "--include="+strings.Join(machinePackages, ","),

@@ -27,15 +27,32 @@ func Status(cache Cache, out io.Writer) error {
 			owner = "dead"
 		}
 		for _, m := range l.Machines() {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", l.Name, owner, m.Name, m.IP(), m.PodRange(), m.condition(), m.Init().PID)
+		}
+		if lb := l.Balancer(); lb.PID != 0 {
 			state := "dead"
-			if m.Init.Alive() {
+			if lb.Alive() {
 				state = "up"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", l.Name, owner, m.Name, m.IP(), m.PodRange(), state, m.Init.PID)
+			fmt.Fprintf(w, "%s\t%s\tload balancer\t%s\t-\t%s\t%d\n", l.Name, owner, l.Endpoint(), state, lb.PID)
 		}
 		if len(l.Machines()) == 0 {
 			fmt.Fprintf(w, "%s\t%s\tnone\n", l.Name, owner)
 		}
 	}
 	return w.Flush()
+}
+
+// condition says in a word whether the machine runs.
+func (m *Machine) condition() string {
+	s := m.current()
+	switch {
+	case s.Up && s.Init.Alive():
+		return "up"
+	case s.Init.Alive():
+		return "booting"
+	case s.Up:
+		return "dead"
+	}
+	return "off"
 }

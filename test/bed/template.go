@@ -10,12 +10,22 @@ import (
 	"time"
 )
 
+const templateMinutes = 0.4
+
+// templateKey changes with everything that the images are made from, not with where the cache is.
+func templateKey(rootfs, tools string, bins map[string]string) string {
+	parts := []string{"2", filepath.Base(rootfs), filepath.Base(tools)}
+	for _, name := range []string{"images", "tool", "pause", "coredns", "etcd", "k8s"} {
+		parts = append(parts, filepath.Base(bins[name]))
+	}
+	return hashOf(append(parts, strings.Join(proxyPackages, " "), KubernetesVersion, EtcdTag, CoreDNSTag, PauseTag)...)
+}
+
 // template boots a machine once to let containerd import all images, and keeps containerd's folder. A machine that starts
 // from a copy of it has every image unpacked.
 func (b *Builder) template(kit Kit, bins map[string]string) (string, error) {
-	key := hashOf("2", kit.Rootfs, kit.Tools, bins["images"], bins["tool"], bins["pause"], bins["coredns"], bins["etcd"], bins["k8s"],
-		strings.Join(proxyPackages, " "), KubernetesVersion, EtcdTag, CoreDNSTag, PauseTag)
-	step := b.todo("images", 1, false)
+	key := templateKey(kit.Rootfs, kit.Tools, bins)
+	step := b.todo("images", templateMinutes)
 	return b.Cache.Get("template", key, func(tmp string) (err error) {
 		step.begin()
 		work := filepath.Join(b.Cache.Dir, ".tmp-layers-"+key)
@@ -28,7 +38,7 @@ func (b *Builder) template(kit Kit, bins map[string]string) (string, error) {
 			return err
 		}
 		name := fmt.Sprintf("import-%d", os.Getpid())
-		lab, err := CreateLab(b.Cache, kit, name, ThisProcess())
+		lab, err := CreateLab(b.Cache, kit, name, ThisProcess(), Process{})
 		if err != nil {
 			return err
 		}

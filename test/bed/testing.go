@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,7 +74,7 @@ func NewLab(t testing.TB) *TestLab {
 	if os.Getenv("KUBEWRIGHT_KEEP") == "1" {
 		owner = Process{}
 	}
-	lab, err := CreateLab(all.cache, all.Kit, name, owner)
+	lab, err := CreateLab(all.cache, all.Kit, name, owner, Process{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,19 +103,35 @@ func plain(r rune) rune {
 // Machine boots a machine with kubewright at /usr/bin/kubewright.
 func (l *TestLab) Machine(t testing.TB, spec Spec) *Machine {
 	t.Helper()
-	programs := map[string]string{}
-	if l.kubewright != "" {
-		programs["kubewright"] = l.kubewright
+	return l.MachinesAtOnce(t, spec)[0]
+}
+
+// MachinesAtOnce boots machines with kubewright at the same time and returns them in the order of the specs.
+func (l *TestLab) MachinesAtOnce(t testing.TB, specs ...Spec) []*Machine {
+	t.Helper()
+	specs = slices.Clone(specs)
+	for i := range specs {
+		programs := map[string]string{}
+		if l.kubewright != "" {
+			programs["kubewright"] = l.kubewright
+		}
+		maps.Copy(programs, specs[i].Binaries)
+		specs[i].Binaries = programs
 	}
-	for name, from := range spec.Binaries {
-		programs[name] = from
-	}
-	spec.Binaries = programs
-	m, err := l.Boot(spec)
+	machines, err := l.BootAll(specs...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return machines
+}
+
+// LoadBalancer starts the lab's load balancer, if it does not run, and returns its address, for WithEndpoint.
+func (l *TestLab) LoadBalancer(t testing.TB) string {
+	t.Helper()
+	if err := l.StartBalancer(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Endpoint()
 }
 
 // Run runs a command in the machine. The code is -1 when it did not run at all or when ctx ended it, and stderr says why.
@@ -146,20 +164,6 @@ func (m *Machine) MustRun(t testing.TB, args ...string) string {
 		t.Fatalf("on %s: %s: exit code %d\n%s%s", m.Name, strings.Join(args, " "), code, stdout, stderr)
 	}
 	return stdout
-}
-
-// Kubectl runs the host's kubectl as the cluster's administrator and returns what it wrote to stdout.
-func (m *Machine) Kubectl(t testing.TB, args ...string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	cmd := m.KubectlCommand(ctx, args...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("kubectl %s: %v\n%s%s", strings.Join(args, " "), err, &out, &errs)
-	}
-	return out.String()
 }
 
 // WriteFile writes a file of the machine, and the folders above it.

@@ -25,14 +25,18 @@ var toolFiles = map[string]string{
 	"containerd.service": "usr/lib/systemd/system/containerd.service",
 }
 
-// tools lays out the binaries of a machine and containerd's unit. Binaries that hold several programs get a link each.
-func (b *Builder) tools(bins map[string]string) (string, error) {
+// toolsKey changes with every file that is laid out, not with where the cache is.
+func toolsKey(bins map[string]string) string {
 	parts := []string{"1"}
 	for _, c := range components {
-		parts = append(parts, bins[c.name])
+		parts = append(parts, filepath.Base(bins[c.name]))
 	}
-	parts = append(parts, fileOf("containerd.toml"), fileOf("containerd.service"))
-	return b.Cache.Get("tools", hashOf(parts...), func(tmp string) error {
+	return hashOf(append(parts, fileOf("containerd.toml"), fileOf("containerd.service"))...)
+}
+
+// tools lays out the binaries of a machine and containerd's unit. Binaries that hold several programs get a link each.
+func (b *Builder) tools(bins map[string]string) (string, error) {
+	return b.Cache.Get("tools", toolsKey(bins), func(tmp string) error {
 		bin := filepath.Join(tmp, "usr/bin")
 		if err := os.MkdirAll(bin, 0o755); err != nil {
 			return err

@@ -1,34 +1,36 @@
 package bed
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 )
 
 // Up is what `make up` does.
 type Up struct {
-	Lab    string // name of the lab
-	Tool   string // kubewright or kubeadm
-	Config string // file with the configuration for the tool; empty for InitConfig
-	Out    io.Writer
-	Log    io.Writer
+	Lab           string  // name of the lab
+	Tool          string  // kubewright or kubeadm
+	Config        string  // file with the configuration for the tool's init; empty for InitConfig with the load balancer as endpoint
+	ControlPlanes int     // cp1, cp2 and so on; at least one
+	Workers       int     // w1, w2 and so on
+	Owner         Process // whose death makes the lab garbage; zero for a lab that stays
+	Out           io.Writer
+	Log           io.Writer
 }
 
-// Run boots a machine, runs the tool's init in it and waits until the cluster is ready. A lab of the same name that is
-// already up is taken down first: it is disposable.
+// Run boots machines and a load balancer, runs the tool's init in the first machine and its join in the others, and waits until
+// the cluster is ready and runs a pod on each worker. A lab of the same name that is already up is taken down first: it is
+// disposable.
 func (u Up) Run(b *Builder) error {
 	kit, err := b.Build()
 	if err != nil {
 		return err
 	}
-	spec := Spec{Name: "cp1", Binaries: map[string]string{}, KubeletUnit: u.Tool == "kubeadm"}
+	binaries := map[string]string{}
 	if u.Tool == "kubewright" {
-		if spec.Binaries["kubewright"], err = b.Kubewright(); err != nil {
+		if binaries["kubewright"], err = b.Kubewright(); err != nil {
 			return err
 		}
 	}
@@ -41,68 +43,29 @@ func (u Up) Run(b *Builder) error {
 		return err
 	}
 	start := time.Now()
-	lab, err := CreateLab(b.Cache, kit, u.Lab, Process{})
+	lab, err := CreateLab(b.Cache, kit, u.Lab, u.Owner, ThisProcess())
 	if err != nil {
 		return err
 	}
-	m, err := lab.Boot(spec)
+	if err := lab.StartBalancer(); err != nil {
+		return err
+	}
+	var specs []Spec
+	for i := range u.ControlPlanes {
+		specs = append(specs, Spec{Name: fmt.Sprint("cp", i+1), Binaries: binaries, KubeletUnit: u.Tool == "kubeadm"})
+	}
+	for i := range u.Workers {
+		specs = append(specs, Spec{Name: fmt.Sprint("w", i+1), Binaries: binaries, KubeletUnit: u.Tool == "kubeadm"})
+	}
+	machines, err := lab.BootAll(specs...)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(u.Log, "bed: %s is up at %s after %s\n", m.Name, m.IP(), since(start))
-	return u.init(m)
-}
-
-func (u Up) init(m *Machine) error {
-	config := InitConfig(m)
-	if u.Config != "" {
-		data, err := os.ReadFile(u.Config)
-		if err != nil {
-			return err
-		}
-		config = string(data)
+	for _, m := range machines {
+		fmt.Fprintf(u.Log, "bed: %s is up at %s\n", m.Name, m.IP())
 	}
-	if err := os.WriteFile(m.Path("/root/init.yaml"), []byte(config), 0o600); err != nil {
-		return err
-	}
-	args := []string{u.Tool, "init", "--config", "/root/init.yaml"}
-	if u.Tool == "kubeadm" {
-		args = append(args, "--ignore-preflight-errors=SystemVerification")
-	}
-	start := time.Now()
-	cmd := m.Command(args...)
-	cmd.Stdout, cmd.Stderr = u.Log, u.Log
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("cannot run %s init (look around with `make shell`): %w", u.Tool, err)
-	}
-	fmt.Fprintf(u.Log, "bed: %s init took %s\n", u.Tool, since(start))
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	if err := m.WaitReady(ctx, u.Log); err != nil {
-		return err
-	}
-	fmt.Fprintf(u.Log, "bed: the cluster is ready, %s after init began\n", since(start))
-	return u.closing(ctx, m)
-}
-
-// closing shows the cluster and how to get at it.
-func (u Up) closing(ctx context.Context, m *Machine) error {
-	data, err := os.ReadFile(m.Path(AdminConf))
-	if err != nil {
-		return err
-	}
-	kubeconfig := filepath.Join(m.lab.dir(), "kubeconfig")
-	if err := os.WriteFile(kubeconfig, data, 0o600); err != nil {
-		return err
-	}
-	cmd := m.KubectlCommand(ctx, "get", "nodes,pods", "-A", "-o", "wide")
-	cmd.Stdout, cmd.Stderr = u.Out, u.Log
-	if err := cmd.Run(); err != nil {
-		return err
-	}
-	fmt.Fprintf(u.Log, "\nA shell in the machine:   make shell NODE=%s\nkubectl:                  make kubectl ARGS=\"get nodes\"\n"+
-		"From this host:           export KUBECONFIG=%s\nEverything gone again:    make down\n", m.Name, kubeconfig)
-	return nil
+	fmt.Fprintf(u.Log, "bed: booting took %s; the load balancer is at %s\n", since(start), lab.Endpoint())
+	return u.cluster(lab, machines)
 }
 
 func since(t time.Time) time.Duration { return time.Since(t).Round(100 * time.Millisecond) }

@@ -101,6 +101,11 @@ func TestNotReady(t *testing.T) {
 			}
 		})
 	}
+	one := `{"items":[{"kind":"Node","metadata":{"name":"w10"},"status":{"conditions":[` + ready + `]}}]}`
+	got, err := notReady([]byte(one), "w1", "w10")
+	if want := []string{"Node/w1: not there yet", "Pod/coredns: not there yet", "Pod/kube-proxy: not there yet"}; err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("with a node that is missing: %q, %v; want %q", got, err, want)
+	}
 	if _, err := notReady([]byte("The connection was refused")); err == nil {
 		t.Error("no error for what is not JSON")
 	}

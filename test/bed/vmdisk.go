@@ -64,12 +64,15 @@ func (b *Builder) vmDisk(kit Kit, kernel string) (string, error) {
 		names = append(names, name)
 	}
 	sort.Strings(names)
-	parts := []string{"1", kit.Rootfs, kit.Tools, kit.Template, kernel, vmUnits, vmDiskScript}
+	parts := []string{"1", vmUnits, vmDiskScript}
+	for _, from := range []string{kit.Rootfs, kit.Tools, kit.Template, kernel} {
+		parts = append(parts, filepath.Base(from)) // not where the cache is
+	}
 	for _, name := range names {
 		parts = append(parts, name, files[name])
 	}
 	key := hashOf(parts...)
-	step := b.todo("VM disk", 0.5, false)
+	step := b.todo("VM disk", 0.5)
 	return b.Cache.Get("vmdisk", key, func(tmp string) error {
 		step.begin()
 		work := filepath.Join(b.Cache.Dir, ".tmp-vmtree-"+key)

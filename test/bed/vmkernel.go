@@ -44,7 +44,7 @@ func (b *Builder) kernel() (string, error) {
 		return "", fmt.Errorf("cannot make a VM: only amd64 is supported, and this is %s", runtime.GOARCH)
 	}
 	key := hashOf("1", suite, kernelPackages, initrdScript, kernelScript)
-	step := b.todo("VM kernel", 2, false)
+	step := b.todo("VM kernel", 2)
 	return b.Cache.Get("kernel", key, func(tmp string) error {
 		step.begin()
 		root := filepath.Join(b.Cache.Dir, ".tmp-kernelroot-"+key)

@@ -13,32 +13,33 @@ import (
 
 // in runs a command in a machine of the lab, or kubectl against its cluster.
 func in(lab *bed.Lab, command string, args []string) error {
-	node := ""
-	if command != "kubectl" && len(args) > 0 {
-		node, args = args[0], args[1:]
+	if command == "kubectl" {
+		return attached(lab.KubectlCommand(context.Background(), args...))
 	}
-	if node == "" {
-		node = lab.Machines()[0].Name
+	node := ""
+	if len(args) > 0 {
+		node, args = args[0], args[1:]
+	} else if machines := lab.Machines(); len(machines) > 0 {
+		node = machines[0].Name
 	}
 	m, err := lab.Get(node)
-	if err != nil {
-		return err
-	}
-	var cmd *exec.Cmd
 	switch {
-	case command == "kubectl":
-		cmd = m.KubectlCommand(context.Background(), args...)
+	case err != nil:
+		return err
 	case command == "shell" && len(args) == 0:
-		cmd = m.Command("bash", "-l")
+		return attached(m.Command("bash", "-l"))
 	case len(args) == 0:
 		return errUsage
-	default:
-		cmd = m.Command(args...)
 	}
+	return attached(m.Command(args...))
+}
+
+// attached runs a command with our own input and output.
+func attached(cmd *exec.Cmd) error {
 	// An interrupt is for the command, which gets it from the terminal too; ignoring it here would make the command ignore it.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err = cmd.Run()
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
 		return exitCode(exit.ExitCode())

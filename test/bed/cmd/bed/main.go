@@ -2,8 +2,11 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/kubewright/kubewright/test/bed"
@@ -12,8 +15,9 @@ import (
 const usage = `usage: bed [--name LAB] COMMAND
 
   build              put everything that machines are made from into the cache
-  up [--tool TOOL] [--config FILE]
-                     boot a machine, run "TOOL init" in it (kubewright or kubeadm) and wait until the cluster is ready
+  up [--tool TOOL] [--config FILE] [--control-planes N] [--workers N]
+                     boot machines (one of each if nothing is said) behind a load balancer, run "TOOL init" in the first one
+                     and "TOOL join" in the others (kubewright or kubeadm), and wait until the cluster is ready
   vm [--tool TOOL] [--config FILE]
                      the same in a virtual machine with a kernel of its own and cgroup version 2, which is gone afterwards
   down [--all]       take down the lab, and all labs whose owner died; with --all every lab
@@ -69,6 +73,8 @@ func run(args []string) error {
 		return build(cache, name, command, args)
 	case "down":
 		return down(cache, name, len(args) > 0 && args[0] == "--all")
+	case "lb": // what StartBalancer runs; not for people
+		return balance(cache, name)
 	case "status":
 		return bed.Status(cache, os.Stdout)
 	case "shell", "run", "kubectl":
@@ -86,7 +92,11 @@ func build(cache bed.Cache, name, command string, args []string) error {
 	if err != nil {
 		return err
 	}
-	b := &bed.Builder{Cache: cache, Repo: repo, Log: os.Stderr}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	b := &bed.Builder{Cache: cache, Repo: repo, Log: os.Stderr, Self: self}
 	switch command {
 	case "keys":
 		return b.Keys(os.Stdout)
@@ -96,13 +106,36 @@ func build(cache bed.Cache, name, command string, args []string) error {
 	case "vm":
 		return vm(b, args)
 	}
-	up := bed.Up{Lab: name, Out: os.Stdout, Log: os.Stderr}
-	up.Tool, args = option(args, "--tool", "kubewright")
-	up.Config, args = option(args, "--config", "")
-	if len(args) > 0 || up.Tool != "kubewright" && up.Tool != "kubeadm" {
-		return errUsage
+	up, err := upFlags(args)
+	if err != nil {
+		return err
 	}
+	up.Lab, up.Out, up.Log = name, os.Stdout, os.Stderr
 	return up.Run(b)
+}
+
+func upFlags(args []string) (bed.Up, error) {
+	var up bed.Up
+	flags := flag.NewFlagSet("up", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the usage says it
+	flags.StringVar(&up.Tool, "tool", "kubewright", "")
+	flags.StringVar(&up.Config, "config", "", "")
+	flags.IntVar(&up.ControlPlanes, "control-planes", 1, "")
+	flags.IntVar(&up.Workers, "workers", 1, "")
+	err := flags.Parse(args)
+	if err != nil || flags.NArg() > 0 || up.Tool != "kubewright" && up.Tool != "kubeadm" || up.ControlPlanes < 1 || up.Workers < 0 {
+		return bed.Up{}, errUsage
+	}
+	return up, nil
+}
+
+// balance is a lab's load balancer. It ends with a signal, or when the lab is gone.
+func balance(cache bed.Cache, name string) error {
+	lab, err := bed.OpenLab(cache, name)
+	if err != nil {
+		return err
+	}
+	return lab.ServeBalancer(context.Background())
 }
 
 func down(cache bed.Cache, name string, all bool) error {
