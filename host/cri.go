@@ -65,6 +65,21 @@ func (c *cri) PullImage(ctx context.Context, ref string) error {
 	return nil
 }
 
+// ImageBytes adds up the file systems for images.
+func (c *cri) ImageBytes(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	r, err := c.images.ImageFsInfo(ctx, &runtimev1.ImageFsInfoRequest{})
+	if err != nil {
+		return 0, fmt.Errorf("cannot ask the container runtime how much its images take: %w", plain(err))
+	}
+	var bytes uint64
+	for _, fs := range r.ImageFilesystems {
+		bytes += fs.GetUsedBytes().GetValue()
+	}
+	return bytes, nil
+}
+
 // SandboxImage reads the configuration that containerd and CRI-O give in the verbose status. Its form is not part of the
 // CRI, and containerd 2 does not tell there; what can't be read is "".
 func (c *cri) SandboxImage(ctx context.Context) (string, error) {

@@ -68,6 +68,11 @@ func (s *server) PullImage(_ context.Context, r *runtimev1.PullImageRequest) (*r
 	return &runtimev1.PullImageResponse{ImageRef: "sha256:1"}, nil
 }
 
+func (s *server) ImageFsInfo(context.Context, *runtimev1.ImageFsInfoRequest) (*runtimev1.ImageFsInfoResponse, error) {
+	return &runtimev1.ImageFsInfoResponse{ImageFilesystems: []*runtimev1.FilesystemUsage{
+		{UsedBytes: &runtimev1.UInt64Value{Value: 40}}, {}, {UsedBytes: &runtimev1.UInt64Value{Value: 2}}}}, nil
+}
+
 func (s *server) ListPodSandbox(context.Context, *runtimev1.ListPodSandboxRequest) (*runtimev1.ListPodSandboxResponse, error) {
 	return &runtimev1.ListPodSandboxResponse{Items: s.pods}, nil
 }
@@ -172,6 +177,9 @@ func TestRuntimeAnswers(t *testing.T) {
 	if err := r.PullImage(ctx, "none"); err == nil || err.Error() != "cannot pull image none: no such image" {
 		t.Errorf("pull: %v", err)
 	}
+	if n, err := r.ImageBytes(ctx); n != 42 || err != nil {
+		t.Errorf("images take %d, %v", n, err)
+	}
 	for config, want := range map[string]string{`{"sandboxImage":"pause:3.10"}`: "pause:3.10", `{}`: "", `not json`: "", "": ""} {
 		s.info["config"] = config
 		if got, err := r.SandboxImage(ctx); got != want || err != nil {
@@ -201,7 +209,7 @@ func TestContainers(t *testing.T) {
 	}
 	s := &server{
 		pods: []*runtimev1.PodSandbox{
-			{Id: "sandbox-etcd-n1", Annotations: map[string]string{sourceAnnotation: "file"}},
+			{Id: "sandbox-etcd-n1", CreatedAt: 14, Annotations: map[string]string{sourceAnnotation: "file"}},
 			{Id: "sandbox-kube-apiserver-n1", Annotations: map[string]string{sourceAnnotation: "file"}},
 			{Id: "sandbox-coredns", Annotations: map[string]string{sourceAnnotation: "api"}},
 		},
@@ -222,7 +230,7 @@ func TestContainers(t *testing.T) {
 	got, err := r.Containers(t.Context())
 	must(t, err)
 	want := []Container{
-		{ID: "e0", Name: "etcd", PodName: "etcd-n1", Namespace: "kube-system"},
+		{ID: "e0", Name: "etcd", PodName: "etcd-n1", Namespace: "kube-system", PodCreatedAt: 14},
 		{ID: "a1", Name: "kube-apiserver", PodName: "kube-apiserver-n1", Namespace: "kube-system", Running: true, StartedAt: 3},
 		{ID: "a0", Name: "kube-apiserver", PodName: "kube-apiserver-n1", Namespace: "kube-system", Attempt: 7, ExitCode: 137,
 			Reason: "OOMKilled", Message: "m", StartedAt: 1, FinishedAt: 2},

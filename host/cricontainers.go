@@ -37,9 +37,9 @@ func (c *cri) containers(ctx context.Context) ([]Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	static := map[string]bool{}
+	static := map[string]Pod{}
 	for _, pod := range pods {
-		static[pod.ID] = true
+		static[pod.ID] = pod
 	}
 	all, err := c.runtime.ListContainers(ctx, &runtimev1.ListContainersRequest{Filter: &runtimev1.ContainerFilter{LabelSelector: inKubeSystem()}})
 	if err != nil {
@@ -54,7 +54,8 @@ func (c *cri) containers(ctx context.Context) ([]Container, error) {
 	})
 	var out []Container
 	for _, item := range all.Containers {
-		if !static[item.PodSandboxId] {
+		pod, ok := static[item.PodSandboxId]
+		if !ok {
 			continue
 		}
 		s, err := c.runtime.ContainerStatus(ctx, &runtimev1.ContainerStatusRequest{ContainerId: item.Id})
@@ -69,7 +70,7 @@ func (c *cri) containers(ctx context.Context) ([]Container, error) {
 			ID: item.Id, Name: item.GetMetadata().GetName(), PodName: item.Labels[podNameLabel], Namespace: "kube-system",
 			Attempt: item.GetMetadata().GetAttempt(), Running: st.GetState() == runtimev1.ContainerState_CONTAINER_RUNNING,
 			ExitCode: st.GetExitCode(), Reason: st.GetReason(), Message: st.GetMessage(),
-			StartedAt: st.GetStartedAt(), FinishedAt: st.GetFinishedAt(),
+			StartedAt: st.GetStartedAt(), FinishedAt: st.GetFinishedAt(), PodCreatedAt: pod.CreatedAt,
 		})
 	}
 	return out, nil

@@ -12,6 +12,8 @@ type Runtime interface {
 	HasImage(ctx context.Context, ref string) (bool, error)
 	// PullImage fetches the image.
 	PullImage(ctx context.Context, ref string) error
+	// ImageBytes returns how much the images take, which grows while one is pulled, by whomever.
+	ImageBytes(ctx context.Context) (uint64, error)
 	// SandboxImage returns the runtime's configured sandbox (pause) image, or "" when it doesn't tell.
 	SandboxImage(ctx context.Context) (string, error)
 	// CgroupDriver returns "systemd" or "cgroupfs" from the RuntimeConfig call, or an error when the runtime has no such call.
@@ -42,4 +44,5 @@ type Container struct {
 	ExitCode                     int32
 	Reason, Message              string // as the runtime says: "OOMKilled", "Error", "StartError"
 	StartedAt, FinishedAt        int64  // nanoseconds since the epoch
+	PodCreatedAt                 int64  // when the pod was made in which Attempt counts, in the same unit
 }

@@ -22,6 +22,8 @@ type Runtime struct {
 	// Sandbox is the configured sandbox image, Driver the cgroup driver; an empty Driver is the error of a runtime without
 	// the RuntimeConfig call.
 	Sandbox, Driver string
+	// Bytes is how much the images take.
+	Bytes uint64
 
 	mu         sync.Mutex
 	images     map[string]bool
@@ -121,6 +123,9 @@ func (r *Runtime) PullImage(ctx context.Context, ref string) error {
 	r.images[ref] = true
 	return nil
 }
+
+// ImageBytes returns Bytes.
+func (r *Runtime) ImageBytes(ctx context.Context) (uint64, error) { return r.Bytes, r.err(ctx) }
 
 // SandboxImage returns Sandbox.
 func (r *Runtime) SandboxImage(ctx context.Context) (string, error) { return r.Sandbox, r.err(ctx) }
