@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kubewright/kubewright/systemd"
@@ -37,13 +38,17 @@ func (u Unit) Diff(ctx context.Context, t *Target) (Change, error) {
 	if now.LoadState == "masked" || now.UnitFileState == "masked" {
 		return Change{}, fmt.Errorf("cannot start %s: it is masked; run: systemctl unmask %s", u.Name, u.Name)
 	}
+	var why []string
 	if u.Enabled && !enabled(now) {
-		return Change{Kind: Update, Why: "not enabled"}, nil
+		why = append(why, "not enabled")
 	}
-	if why := u.restartReason(t, now); why != "" {
-		return Change{Kind: Update, Why: why}, nil
+	if reason := u.restartReason(t, now); reason != "" {
+		why = append(why, reason)
 	}
-	return Change{}, nil
+	if why == nil {
+		return Change{}, nil
+	}
+	return Change{Kind: Update, Why: strings.Join(why, ", ")}, nil
 }
 
 // restartReason says why the running process is not the one wanted; empty when it is.
@@ -60,6 +65,8 @@ func (u Unit) restartReason(t *Target, now systemd.Unit) string {
 		return "its unit files changed"
 	case now.ActiveEnter.Before(u.StartedAfter):
 		return u.StartedWhy
+	case now.ActiveEnter.After(t.Host.Time()): // no file would ever be newer
+		return "the clock was set back since it started"
 	}
 	for _, path := range slices.Concat(u.RestartOn, u.DropIns) {
 		if t.pending[path] {

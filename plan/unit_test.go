@@ -62,3 +62,31 @@ func TestFileFromTheFuture(t *testing.T) {
 		t.Errorf("a file from the future: %v, %v", c, err)
 	}
 }
+
+// TestProcessFromTheFuture: after the clock was set back no file is newer than the process, whatever it has read. It is restarted
+// once, and the plan says why, also when there is another reason.
+func TestProcessFromTheFuture(t *testing.T) {
+	u := plan.Unit{Name: "kubelet.service", Enabled: true, Running: true}
+	tg := newTarget(t)
+	units := runningKubelet(tg, "disabled")
+	clock := time.Now().Add(-2 * time.Hour)
+	tg.Host.Now = func() time.Time { return clock }
+	units.Now = tg.Host.Now
+	if c, err := u.Diff(context.Background(), tg); err != nil || c.Why != "not enabled, the clock was set back since it started" {
+		t.Fatalf("%v, %v", c, err)
+	}
+	for range 2 {
+		if err := u.Apply(context.Background(), tg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restarts := 0
+	for _, call := range units.Calls() {
+		if call == "restart kubelet.service" {
+			restarts++
+		}
+	}
+	if c, err := u.Diff(context.Background(), tg); err != nil || c.Kind != plan.Same || restarts != 1 {
+		t.Errorf("%d restarts, and then %v, %v", restarts, c, err)
+	}
+}
