@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -39,6 +40,7 @@ const upTimeout = 5 * time.Second
 type Client struct {
 	server   string
 	http     *http.Client
+	direct   *http.Client // for the machine itself: without the proxies of the environment, and for the host that is asked
 	dynamic  dynamic.Interface
 	patience time.Duration
 }
@@ -71,7 +73,14 @@ func New(kubeconfig []byte, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the kubeconfig: %w", err)
 	}
-	return &Client{server: strings.TrimSuffix(c.Host, "/"), http: transport, dynamic: d, patience: o.Patience}, nil
+	own := rest.CopyConfig(c)
+	own.TLSClientConfig.ServerName = ""
+	own.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
+	direct, err := rest.HTTPClientFor(own)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the kubeconfig: %w", err)
+	}
+	return &Client{server: strings.TrimSuffix(c.Host, "/"), http: transport, direct: direct, dynamic: d, patience: o.Patience}, nil
 }
 
 // Server returns the URL of the API server that the client talks to.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/kubewright/kubewright/config"
@@ -36,8 +35,9 @@ type Probe struct {
 	CA []byte
 	// ServerName is what the server's certificate must be valid for. Default: the URL's host.
 	ServerName string
-	// Client, when set, asks again where an anonymous question is refused, as by an API server with --anonymous-auth=false.
-	// It asks its own server, and its kubeconfig decides about trust.
+	// Client, when set, lends its credentials and its trust where an anonymous question is refused, as by an API server with
+	// --anonymous-auth=false. URL is asked nevertheless, not the server of its kubeconfig, which may be a load balancer in front of
+	// others, and it must be who it says.
 	Client func() (*Client, error)
 
 	http *http.Client // kept over checks: a TLS handshake is what a check costs most
@@ -109,13 +109,13 @@ func (p Probe) Check(ctx context.Context) error {
 	return nil
 }
 
-// askByName asks the same path with the client's credentials.
+// askByName asks the same with the client's credentials.
 func (p Probe) askByName(ctx context.Context) error {
 	c, err := p.Client()
 	if err != nil {
 		return err
 	}
-	return get(ctx, c.http, c.server+p.URL[strings.LastIndex(p.URL, "/"):])
+	return get(ctx, c.direct, p.URL)
 }
 
 // newHTTP makes the probe's own connection; proxies of the environment are not for components of this machine.

@@ -92,23 +92,32 @@ func TestProbeCheck(t *testing.T) {
 	}
 }
 
-// TestProbeAsksByName: an API server that answers nobody it does not know is asked with credentials.
+// TestProbeAsksByName: an API server that answers nobody it does not know is asked with credentials, and not the load balancer
+// that their kubeconfig names. It must be who it says.
 func TestProbeAsksByName(t *testing.T) {
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") == "" {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer secret-token" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		if r.URL.Path != "/livez" {
 			t.Errorf("asked %s", r.URL)
 		}
-	})
-	p := Probe{Name: apiServer, URL: c.Server() + "/livez"}
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	p := Probe{Name: apiServer, URL: s.URL + "/livez"}
 	if err := p.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "answers 401") {
 		t.Errorf("without credentials: %v", err)
 	}
-	p.Client = func() (*Client, error) { return c, nil }
+	p.Client = func() (*Client, error) { return client(t, "https://192.0.2.1:6443", caOf(s), "secret-token"), nil }
 	if err := p.Check(t.Context()); err != nil {
-		t.Error(err)
+		t.Errorf("with credentials: %v", err)
+	}
+	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
+	p.URL = healthURL("localhost", port, "livez")
+	if err := p.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "x509: ") {
+		t.Errorf("a certificate for another name passes: %v", err)
 	}
 }
