@@ -65,6 +65,7 @@ func TestDiagnose(t *testing.T) {
 		"two codes":   {apiServer, []attempt{{apiServer, 2, 9 * s, s, 1, flag}, {apiServer, 1, 0, s, 2, flag}}, false, "exited 3 times"},
 		"two ends":    {apiServer, []attempt{{apiServer, 2, 9 * s, s, 1, flag}, {apiServer, 1, 0, s, 1, "panic: other"}}, false, "unknown flag"},
 		"long lives":  {apiServer, []attempt{{apiServer, 4, 9 * s, 4 * time.Minute, 1, flag}}, false, "exited 5 times"},
+		"start error": {apiServer, []attempt{{apiServer, 4, -time.Hour, s, 128, flag}, {apiServer, 3, -time.Hour, s, 128, flag}}, true, "exited 5 times"},
 		"etcd is starting": {apiServer, []attempt{{apiServer, 7, 9 * s, s, 1, noEtcd}, {localEtcd, 0, 0, 0, 0, "x"}}, false,
 			"it waits for etcd (etcd is running"},
 		"etcd loops": {apiServer, []attempt{{apiServer, 7, 9 * s, s, 1, noEtcd}, {localEtcd, 3, 0, s, 1, corrupt}}, true,
@@ -79,7 +80,7 @@ func TestDiagnose(t *testing.T) {
 		"same name elsewhere": {localEtcd, []attempt{{"etcd-backup", 3, 0, s, 1, flag}}, false, "no container yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := Diagnose(t.Context(), machine(test.attempts...), test.component, time.Time{})
+			v := diagnoseOnce(t.Context(), machine(test.attempts...), test.component)
 			if v.Fatal != test.fatal || !strings.Contains(v.Summary, test.summary) {
 				t.Errorf("fatal %v: %s", v.Fatal, v.Summary)
 			}
@@ -88,26 +89,21 @@ func TestDiagnose(t *testing.T) {
 }
 
 func TestDiagnoseProgress(t *testing.T) {
-	progress := func(a ...attempt) string {
-		return Diagnose(context.Background(), machine(a...), apiServer, time.Time{}).Progress
+	seen := func(a ...attempt) string {
+		v := diagnoseOnce(context.Background(), machine(a...), apiServer)
+		return strings.Join(append(v.Progress, v.Signs...), ";")
 	}
-	base := progress(attempt{apiServer, 0, 0, 0, 0, "W 10:00:01 port 123 closed"})
-	if again := progress(attempt{apiServer, 0, 0, 0, 0, "serving"}); again != base {
-		t.Errorf("another message is progress: %q, %q", base, again)
-	}
-	signs := func(log string) string {
-		return Diagnose(context.Background(), machine(attempt{apiServer, 0, 0, 0, 0, log}), apiServer, time.Time{}).Signs
-	}
-	if a, b := signs("W 10:00:01 port 123 closed"), signs("W 10:00:02 port 456 closed"); a != b {
-		t.Errorf("the same message again is a sign: %q, %q", a, b)
-	}
-	if signs("W 10:00:01 port 123 closed") == signs("serving") {
-		t.Error("another message is no sign")
+	base := seen(attempt{apiServer, 0, 0, 0, 0, "W 10:00:01 port 123 closed"})
+	for _, same := range []string{"W 10:00:02 port 456 closed", "W 10:00:02 port 456 closed\nW 10:00:03 port 1 closed"} {
+		if again := seen(attempt{apiServer, 0, 0, 0, 0, same}); again != base {
+			t.Errorf("the same message again is progress: %q, %q", base, again)
+		}
 	}
 	for name, other := range map[string]string{
-		"nothing":     progress(),
-		"exited":      progress(attempt{apiServer, 0, 0, 1, 1, "W 10:00:01 port 123 closed"}),
-		"new attempt": progress(attempt{apiServer, 1, 5, 0, 0, "W 10:00:01 port 123 closed"}),
+		"nothing":     seen(),
+		"new message": seen(attempt{apiServer, 0, 0, 0, 0, "serving"}),
+		"exited":      seen(attempt{apiServer, 0, 0, 1, 1, "W 10:00:01 port 123 closed"}),
+		"new attempt": seen(attempt{apiServer, 1, 5, 0, 0, "W 10:00:01 port 123 closed"}),
 	} {
 		if other == base || other == "" {
 			t.Errorf("%s is no progress: %q", name, other)
@@ -115,50 +111,123 @@ func TestDiagnoseProgress(t *testing.T) {
 	}
 }
 
-// TestDiagnoseSince: what ended before the cause was mended decides nothing; the first attempt after that does.
-func TestDiagnoseSince(t *testing.T) {
-	const flag = "Error: unknown flag: --foo"
-	s := time.Second
-	old := []attempt{{apiServer, 5, 9 * s, s, 1, flag}, {apiServer, 4, 0, s, 1, flag}}
-	next := append([]attempt{{apiServer, 6, 20 * s, s, 1, flag}}, old[0])
-	mended := time.Unix(0, int64(time.Hour+15*s))
-	if v := Diagnose(t.Context(), machine(old...), apiServer, mended); v.Fatal {
-		t.Errorf("the attempts of before decide: %s", v.Summary)
+// A component that starts again and again makes progress the first few times only.
+func TestDiagnoseRepetition(t *testing.T) {
+	h, seen, news := NewHistory(time.Time{}), map[string]bool{}, 0
+	for n := range uint32(20) {
+		rt := machine(attempt{apiServer, n, time.Duration(n) * time.Minute, time.Second, 1, strings.Repeat("x", int(n))})
+		for _, p := range h.Look(t.Context(), rt, unchanged, apiServer)[0].Progress {
+			if !seen[p] {
+				seen[p] = true
+				news++
+			}
+		}
 	}
-	if v := Diagnose(t.Context(), machine(next...), apiServer, mended); !v.Fatal {
-		t.Errorf("it was not mended: %s", v.Summary)
+	if want := 3 * earlyStarts; news != want { // appeared, started, ended
+		t.Errorf("%d events; want %d", news, want)
 	}
 }
 
-// TestDiagnoseKilled: the kubelet's startup probe ends what never becomes healthy, and starts it again.
-func TestDiagnoseKilled(t *testing.T) {
-	const why = "E1124 02:40:44.1  1 x.go:1] \"no\" err=\"x509: certificate signed by unknown authority\""
-	m := time.Minute
-	lives := func(n uint32, lived time.Duration, log string) []attempt {
-		return []attempt{{apiServer, n, 20 * m, 0, 0, "starting"}, {apiServer, n - 1, 10 * m, lived, 137, log}}
+// While the images grow, one is being pulled.
+func TestDiagnosePull(t *testing.T) {
+	h, rt := NewHistory(time.Time{}), machine()
+	var progress [3]string
+	for i, bytes := range []uint64{5, 3, 6} {
+		rt.Bytes = bytes
+		progress[i] = strings.Join(h.Look(t.Context(), rt, unchanged, apiServer)[0].Progress, ";")
 	}
+	if progress[0] != progress[1] || progress[1] == progress[2] {
+		t.Errorf("%q", progress)
+	}
+}
+
+// diagnoseOnce is one look without any history.
+func diagnoseOnce(ctx context.Context, rt host.Runtime, component string) *Verdict {
+	return NewHistory(time.Time{}).Look(ctx, rt, unchanged, component)[0]
+}
+
+func unchanged(string) time.Time { return time.Time{} }
+
+// at is a moment on the clock of machine().
+func at(d time.Duration) time.Time { return time.Unix(0, int64(time.Hour+d)) }
+
+// TestLookBack is about ends that don't decide, because what they came from has been changed since, and about those that only a
+// history knows of.
+func TestLookBack(t *testing.T) {
+	const (
+		flag   = "Error: unknown flag: --foo"
+		noEtcd = "F1124 02:41:44.1  1 run.go:72] dial tcp 127.0.0.1:2379: connect: connection refused"
+	)
+	s, m := time.Second, time.Minute
+	loop := []attempt{{apiServer, 7, 0, s, 1, flag}, {apiServer, 6, -m, s, 1, flag}}
+	waits := []attempt{{apiServer, 9, 0, s, 1, noEtcd}, {localEtcd, 8, 0, s, 1, flag}}
 	for name, test := range map[string]struct {
-		attempts []attempt
-		fatal    bool
+		began   time.Duration
+		changed map[string]time.Duration
+		looks   [][]attempt
+		fatal   bool
+		summary string
 	}{
-		"three times":      {lives(3, 4*m, why), true},
-		"twice":            {lives(2, 4*m, why), false},
-		"waits for etcd":   {lives(3, 4*m, "dial tcp 127.0.0.1:2379: connect: connection refused"), false},
-		"ended by itself":  {lives(3, time.Second, why), false},
-		"only one is kept": {lives(3, 4*m, why)[:1], false},
+		"as ever":          {-m, nil, [][]attempt{loop}, true, "exited 8 times"},
+		"manifest changed": {-m, map[string]time.Duration{apiServer: m}, [][]attempt{loop}, false, "the kubelet has not started the new one yet"},
+		"manifest changed, started": {-m, map[string]time.Duration{apiServer: m},
+			[][]attempt{append([]attempt{{apiServer, 0, 2 * m, 0, 0, ""}}, loop...)}, false, "is running since 01:02:00 UTC but not healthy yet"},
+		"manifest changed, ended once": {-m, map[string]time.Duration{apiServer: m},
+			[][]attempt{append([]attempt{{apiServer, 8, 2 * m, s, 1, flag}}, loop...)}, false, "unknown flag"},
+		"manifest changed, ended again and again": {-m, map[string]time.Duration{apiServer: m},
+			[][]attempt{loop, {{apiServer, 8, 2 * m, s, 1, flag}}, {{apiServer, 9, 3 * m, s, 1, flag}}, {{apiServer, 10, 4 * m, s, 1, flag}}},
+			true, "unknown flag"},
+		"nothing ended in this run": {m, nil, [][]attempt{loop}, false, "exited 8 times"},
+		"etcd's manifest changed":   {-m, map[string]time.Duration{localEtcd: m}, [][]attempt{waits}, false, "exited 10 times"},
+		"etcd's manifest changed, and the API server ended once more": {-m, map[string]time.Duration{localEtcd: m},
+			[][]attempt{append([]attempt{{apiServer, 10, 2 * m, s, 1, noEtcd}}, waits...)}, false, "exited 11 times"},
+		"killed once":  {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 137, ""}}, {{apiServer, 1, 5 * m, 0, 0, ""}}}, false, "is running"},
+		"killed twice": {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 137, ""}}, {{apiServer, 1, 5 * m, 4 * m, 0, ""}}}, true, "never became healthy: it was ended 2 times, the last time after 4m0s with exit code 0"},
+		"killed twice, and runs again": {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 137, ""}}, {{apiServer, 2, 10 * m, 0, 0, ""}, {apiServer, 1, 5 * m, 4 * m, 0, ""}}},
+			true, "it was ended 2 times"},
+		"killed twice while it waited for etcd": {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 137, noEtcd}},
+			{{apiServer, 2, 10 * m, 0, 0, ""}, {apiServer, 1, 5 * m, 4 * m, 137, noEtcd}, {localEtcd, 0, 9 * m, 0, 0, ""}}}, false, "it waits for etcd"},
+		"killed before and after the manifest changed": {-m, map[string]time.Duration{apiServer: 3 * m},
+			[][]attempt{{{apiServer, 0, 0, 4 * m, 137, ""}}, {{apiServer, 1, 5 * m, 4 * m, 137, ""}}}, false, "exited 2 times"},
+		"ended twice by itself after long": {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 1, ""}}, {{apiServer, 1, 5 * m, 4 * m, 1, ""}}}, false, "exited 2 times"},
 	} {
-		v := Diagnose(t.Context(), machine(test.attempts...), apiServer, time.Time{})
-		if v.Fatal != test.fatal || test.fatal && !strings.Contains(v.Summary, "never became healthy: it was ended 3 times, the last time after 4m0s") {
-			t.Errorf("%s: fatal %v: %s", name, v.Fatal, v.Summary)
-		}
+		t.Run(name, func(t *testing.T) {
+			h := NewHistory(at(test.began))
+			changed := func(component string) time.Time {
+				if d, ok := test.changed[component]; ok {
+					return at(d)
+				}
+				return time.Time{}
+			}
+			var v *Verdict
+			for i, look := range test.looks {
+				if v = h.Look(t.Context(), machine(look...), changed, apiServer)[0]; v.Fatal && i < len(test.looks)-1 {
+					t.Errorf("fatal at look %d: %s", i, v.Summary)
+				}
+			}
+			if v.Fatal != test.fatal || !strings.Contains(v.Summary, test.summary) {
+				t.Errorf("fatal %v: %s", v.Fatal, v.Summary)
+			}
+		})
 	}
-	if v := Diagnose(t.Context(), machine(lives(3, 4*m, why)...), apiServer, time.Unix(0, int64(time.Hour+15*m))); v.Fatal {
-		t.Errorf("what was ended before decides: %s", v.Summary)
+}
+
+// TestLostLease: the controller manager and the scheduler end when a slow API server costs them their lease.
+func TestLostLease(t *testing.T) {
+	for _, line := range []string{
+		`E1124 02:41:44.1  1 controllermanager.go:413] "leaderelection lost/stopped"`,
+		`E1124 02:41:44.1  1 server.go:337] "Leaderelection lost"`,
+		`E1124 02:41:44.1  1 run.go:72] "command failed" err="lost lease"`,
+	} {
+		rt := machine(attempt{scheduler, 3, 9 * time.Second, 30 * time.Second, 1, line}, attempt{apiServer, 0, 0, 0, 0, "slow"})
+		if v := diagnoseOnce(t.Context(), rt, scheduler); v.Fatal || !strings.Contains(v.Summary, "it waits for kube-apiserver") {
+			t.Errorf("%s: fatal %v: %s", line, v.Fatal, v.Summary)
+		}
 	}
 }
 
 func TestDiagnoseWithoutRuntime(t *testing.T) {
-	v := Diagnose(t.Context(), &hosttest.Runtime{Err: errors.New("no socket")}, apiServer, time.Time{})
+	v := diagnoseOnce(t.Context(), &hosttest.Runtime{Err: errors.New("no socket")}, apiServer)
 	if v.Fatal || !strings.Contains(v.Summary, "no socket") {
 		t.Errorf("%+v", v)
 	}

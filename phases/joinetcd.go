@@ -30,7 +30,7 @@ func checkEtcd() Phase {
 				return nil, nil
 			}
 			return []plan.Step{plan.Wait{
-				For: "etcd has a healthy quorum", Stall: 30 * time.Second,
+				For: "etcd has a healthy quorum", Stall: 30 * time.Second, Remote: true,
 				Probe: func(ctx context.Context, _ *plan.Target) error {
 					return withEtcd(ctx, f, func(e *etcd.Client) error { return e.Quorum(ctx) })
 				},
@@ -217,9 +217,10 @@ func promoteMember(f *Facts) plan.Step {
 		Run: func(ctx context.Context, t *plan.Target) error {
 			ctx, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)
+			history := cluster.NewHistory(f.Now)
 			progress := func(status string) {
 				if t.Runtime != nil {
-					v := cluster.Diagnose(ctx, t.Runtime, config.Etcd, f.Now)
+					v := history.Look(ctx, t.Runtime, manifestTimes(t), config.Etcd)[0]
 					if v.Summary != "" {
 						status += ": " + v.Summary
 					}

@@ -92,7 +92,7 @@ func kubeletWaitBootstrap() Phase {
 					}
 					return nil
 				},
-				Watch: watchKubelet,
+				Watch: watchKubelet(),
 			}}
 			if f.Host.Exists(config.BootstrapKubeletKubeconfig) || f.Joining.Refused || !f.Host.Exists(config.KubeletKubeconfig) {
 				steps = append(steps, plan.File{Path: config.BootstrapKubeletKubeconfig, Absent: true})
@@ -111,7 +111,7 @@ func waitKubelet(c *config.Config) plan.Wait {
 		For:   kubelet.Name + " answers " + kubelet.URL,
 		Stall: stall(c, func(t *config.Timeouts) timeout { return t.KubeletHealthCheck }),
 		Probe: func(ctx context.Context, _ *plan.Target) error { return kubelet.Check(ctx) },
-		Watch: watchKubelet,
+		Watch: watchKubelet(),
 	}
 }
 

@@ -64,7 +64,7 @@ func registered(f *Facts, node string) plan.Step {
 			}
 			return admin.WatchRegistered(ctx, node, self)
 		},
-		Watch: watchKubelet,
+		Watch: watchKubelet(),
 	}
 }
 

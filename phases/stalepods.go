@@ -57,8 +57,8 @@ func olderThanManifest(ctx context.Context, t *plan.Target) ([]host.Pod, error) 
 	var stale []host.Pod
 	for _, pod := range pods {
 		for _, component := range components {
-			info, err := t.Host.Stat(manifestPath(component))
-			if err == nil && strings.HasPrefix(pod.Name, component+"-") && pod.CreatedAt < info.ModTime.UnixNano() {
+			written := manifestTimes(t)(component)
+			if !written.IsZero() && strings.HasPrefix(pod.Name, component+"-") && pod.CreatedAt < written.UnixNano() {
 				stale = append(stale, pod)
 			}
 		}

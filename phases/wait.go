@@ -20,11 +20,14 @@ func waitControlPlane() Phase {
 		Flags: []string{"config", "dry-run"},
 		Steps: func(ctx context.Context, f *Facts) ([]plan.Step, error) {
 			probes := cluster.Probes(f.Config, f.PKI.Data(f.Config.Cluster.CertificatesDir+"/ca.crt"))
-			steps := append(stalePods(ctx, f, probes[0]), waitKubelet(f.Config))
-			for _, p := range probes {
-				if p.Name == config.APIServer {
-					p.Client = func() (*cluster.Client, error) { return f.Client(f.AdminKubeconfig) }
+			for i := range probes {
+				if probes[i].Name == config.APIServer {
+					probes[i].Client = func() (*cluster.Client, error) { return f.Client(f.AdminKubeconfig) }
 				}
+			}
+			steps := append(stalePods(ctx, f, probes[0]), waitKubelet(f.Config))
+			watch := watchPods(f)
+			for _, p := range probes {
 				steps = append(steps, plan.Wait{
 					For:   p.Name + " answers " + p.URL,
 					Stall: stall(f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
@@ -34,7 +37,7 @@ func waitControlPlane() Phase {
 						}
 						return startedAfterManifest(ctx, t, p.Name)
 					},
-					Watch: func(ctx context.Context, t *plan.Target) plan.Watched { return watchPod(ctx, t, f, p.Name) },
+					Watch: watch(p.Name),
 				})
 			}
 			return steps, nil
@@ -44,8 +47,8 @@ func waitControlPlane() Phase {
 
 // startedAfterManifest guards against the old process that still answers just after its manifest changed.
 func startedAfterManifest(ctx context.Context, t *plan.Target, component string) error {
-	info, err := t.Host.Stat(manifestPath(component))
-	if err != nil || t.Runtime == nil || t.Host.Time().Sub(info.ModTime) > settled {
+	written := manifestTimes(t)(component)
+	if t.Runtime == nil || t.Host.Time().Sub(written) > settled {
 		return nil
 	}
 	containers, err := t.Runtime.Containers(ctx)
@@ -53,7 +56,7 @@ func startedAfterManifest(ctx context.Context, t *plan.Target, component string)
 		return err
 	}
 	for _, c := range containers {
-		if c.Name == component && c.Running && c.StartedAt >= info.ModTime.UnixNano() {
+		if c.Name == component && c.Running && c.StartedAt >= written.UnixNano() {
 			return nil
 		}
 	}

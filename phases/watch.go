@@ -2,6 +2,7 @@ package phases
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,54 +26,79 @@ func stall(c *config.Config, pick func(*config.Timeouts) timeout) time.Duration 
 	return 4 * time.Minute
 }
 
-// hopelessRestarts is how often the kubelet may end by itself before waiting makes no sense.
-const hopelessRestarts = 4
+type watch = func(ctx context.Context, t *plan.Target) plan.Watched
 
-// watchKubelet looks at the unit while its health endpoint does not answer.
-func watchKubelet(ctx context.Context, t *plan.Target) plan.Watched {
-	if t.Systemd == nil {
-		return plan.Watched{}
+const (
+	// hopelessRestarts is how often the kubelet may end by itself, during a wait, before waiting makes no sense.
+	hopelessRestarts = 4
+	// kubeletLines is how much of its journal is read.
+	kubeletLines = 10
+)
+
+// watchKubelet looks at the unit while something that the kubelet does is not done. Restarts of before the wait don't count.
+func watchKubelet() watch {
+	var before uint32
+	looked := false
+	return func(ctx context.Context, t *plan.Target) plan.Watched {
+		if t.Systemd == nil {
+			return plan.Watched{}
+		}
+		u, err := t.Systemd.Unit(ctx, config.KubeletService)
+		if err != nil {
+			return plan.Watched{Status: err.Error()}
+		}
+		if !looked || u.NRestarts < before {
+			before, looked = u.NRestarts, true
+		}
+		lines, _ := t.Systemd.Journal(ctx, u.Name, kubeletLines) // where there is no journal there is nothing to show
+		seen := plan.Watched{
+			Status: fmt.Sprintf("%s is %s (%s)", u.Name, u.ActiveState, u.SubState), Log: lines, Signs: cluster.Messages(lines),
+			Progress: []string{fmt.Sprintf("%s %s %d", u.ActiveState, u.SubState, u.NRestarts)},
+		}
+		if ended := u.NRestarts - before; ended >= hopelessRestarts && u.SubState == "auto-restart" {
+			seen.Hopeless = fmt.Errorf("the kubelet ended %d times (%s, status %d)", ended, u.Result, u.ExecMainStatus)
+		}
+		return seen
 	}
-	u, err := t.Systemd.Unit(ctx, config.KubeletService)
-	if err != nil {
-		return plan.Watched{Status: err.Error()}
-	}
-	seen := plan.Watched{
-		Status:   fmt.Sprintf("%s is %s (%s)", u.Name, u.ActiveState, u.SubState),
-		Progress: fmt.Sprintf("%s %s %d %d", u.ActiveState, u.SubState, u.MainPID, u.NRestarts),
-	}
-	if u.NRestarts >= hopelessRestarts && u.SubState == "auto-restart" {
-		lines, _ := t.Systemd.Journal(ctx, u.Name, 10)
-		seen.Hopeless = fmt.Errorf("the kubelet ended %d times (%s, status %d)%s",
-			u.NRestarts, u.Result, u.ExecMainStatus, quoted(lines))
-	}
-	return seen
 }
 
-// watchPod looks at a component's containers while its health endpoint does not answer. What a component waits for can be
-// the cause: an API server without its etcd only says that it can't connect. What ended before this run, or before it changed
-// the manifest, decides nothing.
-func watchPod(ctx context.Context, t *plan.Target, f *Facts, component string) plan.Watched {
-	if t.Runtime == nil {
-		return plan.Watched{}
+// watchPods looks at the containers of components while their health endpoints do not answer. What a component waits for can be
+// the cause: an API server without its etcd only says that it can't connect. The watches that it returns share what they remember;
+// one is used at a time.
+func watchPods(f *Facts) func(component string) watch {
+	history := cluster.NewHistory(f.Now)
+	return func(component string) watch {
+		return func(ctx context.Context, t *plan.Target) plan.Watched {
+			if t.Runtime == nil {
+				return plan.Watched{}
+			}
+			seen := plan.Watched{}
+			for _, v := range history.Look(ctx, t.Runtime, manifestTimes(t), causes(f.Config, component)...) {
+				seen.Progress = append(seen.Progress, v.Progress...)
+				seen.Signs = append(seen.Signs, v.Signs...)
+				if seen.Hopeless != nil {
+					continue
+				}
+				seen.Status, seen.Log = v.Summary, v.Log // the component's own is the last
+				if v.Fatal {
+					seen.Hopeless = errors.New(v.Summary)
+				}
+			}
+			return seen
+		}
 	}
-	seen := plan.Watched{}
-	for _, name := range causes(f.Config, component) {
-		since := f.Now
-		if info, err := t.Host.Stat(manifestPath(name)); err == nil && info.ModTime.After(since) {
-			since = info.ModTime
+}
+
+// manifestTimes tells when the manifest of a component was written; zero when there is none, or when it was written in what is the
+// future now that the clock was set back.
+func manifestTimes(t *plan.Target) func(component string) time.Time {
+	return func(component string) time.Time {
+		info, err := t.Host.Stat(manifestPath(component))
+		if err != nil || info.ModTime.After(t.Host.Time()) {
+			return time.Time{}
 		}
-		v := cluster.Diagnose(ctx, t.Runtime, name, since)
-		seen.Progress += v.Progress + ";"
-		seen.Signs += v.Signs + ";"
-		if seen.Hopeless == nil && v.Fatal {
-			seen.Hopeless = fmt.Errorf("%s%s", v.Summary, quoted(v.Log))
-		}
-		if name == component {
-			seen.Status, seen.Detail = v.Summary, quoted(v.Log)
-		}
+		return info.ModTime
 	}
-	return seen
 }
 
 // causes lists the component after those that it can't do without.

@@ -24,14 +24,15 @@ func TestPatience(t *testing.T) {
 			t.Errorf("%s: exhausted %v", name, got)
 		}
 	}
-	p := patience{stall: time.Minute, moved: ago(time.Hour), signs: ago(time.Hour), last: Watched{Progress: "a", Signs: "x"}}
-	if p.note(Watched{Progress: "a", Signs: "x"}); time.Since(p.signs) < time.Minute {
+	p := patience{stall: time.Minute, moved: ago(time.Hour), signs: ago(time.Hour),
+		seen: map[string]bool{"a": true}, heard: map[string]bool{"x": true}}
+	if p.note(Watched{Progress: []string{"a"}, Signs: []string{"x"}}); time.Since(p.signs) < time.Minute {
 		t.Error("the same again counts")
 	}
-	if p.note(Watched{Progress: "a", Signs: "y"}); time.Since(p.signs) > time.Second || time.Since(p.moved) < time.Minute {
+	if p.note(Watched{Progress: []string{"a"}, Signs: []string{"y", "x"}}); time.Since(p.signs) > time.Second || time.Since(p.moved) < time.Minute {
 		t.Error("a sign is not taken for what it is")
 	}
-	if p.note(Watched{Progress: "b", Signs: "y", Status: "it runs"}); time.Since(p.moved) > time.Second {
+	if p.note(Watched{Progress: []string{"b"}, Signs: []string{"y"}, Status: "it runs"}); time.Since(p.moved) > time.Second {
 		t.Error("progress is not noticed")
 	}
 	if got := p.status(errors.New("x509: unknown authority\nmore")); got != "it runs: x509: unknown authority" {

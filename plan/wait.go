@@ -7,13 +7,19 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // probeEvery is how often a Wait looks. Readiness is noticed within it.
 const probeEvery = 100 * time.Millisecond
 
-// watchEvery is how often a Wait looks behind its probe.
-const watchEvery = time.Second
+// watchEvery is how often a Wait looks behind its probe, where that does not take long. Looking takes a fifth of the time at most,
+// and one look no longer than watchTimeout.
+const (
+	watchEvery   = time.Second
+	watchTimeout = 30 * time.Second
+)
 
 // signsFor is for how many times its Stall a wait goes on after the last progress when there are only signs of it. A component
 // on an emulated machine logs for minutes while it starts; one that is wedged may log for ever.
@@ -30,6 +36,9 @@ type Wait struct {
 	// times a second, which is fine on this machine and too much for an API server with many clients. One that fails is
 	// tried again a little later.
 	Await func(ctx context.Context, t *Target) error
+	// Remote says that the probe asks somebody whom many may ask: the pauses grow from 100 ms to two seconds, and up to a half
+	// more by chance.
+	Remote bool
 	// Watch, when set, looks behind the probe once a second: what is happening, and whether it is hopeless.
 	Watch func(ctx context.Context, t *Target) Watched
 	// NeedsAPI makes the change Unknown while there is no API server to ask.
@@ -40,13 +49,14 @@ type Wait struct {
 type Watched struct {
 	// Status is one line for people.
 	Status string
-	// Progress is any text that changes when something moves; while it changes the wait goes on.
-	Progress string
-	// Signs is any text that changes when something may be moving, such as new words in a log. They keep the wait going for
-	// five times its Stall after the last progress, and no longer.
-	Signs string
-	// Detail are lines that explain the status when the wait ends without success, such as the end of a log.
-	Detail string
+	// Progress names what has happened, as "container 3f2 started". What this wait has not heard of before keeps it going;
+	// what repeats itself does not.
+	Progress []string
+	// Signs are what tells that something may be moving, such as the different messages of a log. New ones keep the wait going
+	// for five times its Stall after the last progress, and no longer.
+	Signs []string
+	// Log is shown when the wait ends without success: the last lines of what does not work.
+	Log []string
 	// Hopeless, when set, ends the wait at once.
 	Hopeless error
 }
@@ -80,22 +90,19 @@ func (w Wait) Apply(ctx context.Context, t *Target) error {
 	if w.Watch != nil {
 		running.Go(func() { w.look(ctx, t, seen) })
 	}
-	p := patience{stall: w.Stall, moved: time.Now(), signs: time.Now()}
-	if p.stall == 0 {
-		p.stall = 5 * time.Minute
-	}
+	p := newPatience(w.Stall)
 	answers := make(chan error)
 	running.Go(func() { w.ask(ctx, t, answers) })
-	last := errors.New("no answer yet")
+	last, told := errors.New("no answer yet"), ""
 	for {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("cannot wait until %s: %w (last: %s)", w.For, context.Cause(ctx), firstLine(last))
 		case now := <-seen:
-			if now.Hopeless != nil {
-				return fmt.Errorf("cannot wait until %s: %w", w.For, now.Hopeless)
-			}
 			p.note(now)
+			if now.Hopeless != nil {
+				return fmt.Errorf("cannot wait until %s: %w\nthe last answer: %w%s", w.For, now.Hopeless, last, p.explain())
+			}
 		case answer := <-answers:
 			if answer == nil {
 				return nil
@@ -103,17 +110,24 @@ func (w Wait) Apply(ctx context.Context, t *Target) error {
 			last = answer
 		case <-time.After(watchEvery): // patience also ends while nobody says anything
 		}
-		t.progress(p.status(last))
+		if status := p.status(last); status != told {
+			told = status
+			t.progress(status)
+		}
 		if p.exhausted() {
-			return fmt.Errorf("cannot wait until %s: nothing has moved for %s: %w%s", w.For, p.stall, last, p.explain())
+			return fmt.Errorf("cannot wait until %s: %s: %w%s", w.For, p.still(), last, p.explain())
 		}
 	}
 }
 
 // ask probes, or waits to be told, until the condition holds.
 func (w Wait) ask(ctx context.Context, t *Target, answers chan<- error) {
+	growing := wait.Backoff{Duration: probeEvery, Factor: 1.5, Jitter: 0.5, Steps: 100, Cap: 2 * time.Second}
 	for {
 		err, pause := error(nil), probeEvery
+		if w.Remote {
+			pause = growing.Step()
+		}
 		if w.Await != nil {
 			err, pause = w.Await(ctx, t), watchEvery/2+rand.N(watchEvery)
 		} else {
@@ -137,16 +151,19 @@ func (w Wait) ask(ctx context.Context, t *Target, answers chan<- error) {
 
 // look watches beside the probe, so that a slow answer of what it asks does not keep the probe from noticing.
 func (w Wait) look(ctx context.Context, t *Target, seen chan<- Watched) {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
 	for {
+		began := time.Now()
+		short, cancel := context.WithTimeout(ctx, watchTimeout)
+		now := w.Watch(short, t)
+		cancel()
+		pause := max(watchEvery, 4*time.Since(began))
 		select {
-		case seen <- w.Watch(ctx, t):
+		case seen <- now:
 		case <-ctx.Done():
 			return
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return
 		}

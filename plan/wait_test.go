@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/kubewright/kubewright/plan"
@@ -23,37 +24,100 @@ func TestWaitGivesUpWithoutProgress(t *testing.T) {
 	}
 }
 
-func TestWaitGoesOnWhileSomethingMoves(t *testing.T) {
-	looks, begin := 0, time.Now()
-	w := plan.Wait{
-		For: "it answers", Stall: 1100 * time.Millisecond,
-		Probe: func(context.Context, *plan.Target) error {
-			if time.Since(begin) > 2300*time.Millisecond {
-				return nil
-			}
-			return errDown
-		},
-		Watch: func(context.Context, *plan.Target) plan.Watched {
-			looks++
-			return plan.Watched{Progress: strconv.Itoa(looks)}
-		},
-	}
-	if err := w.Apply(context.Background(), newTarget(t)); err != nil {
-		t.Fatalf("gave up although something moved: %v", err)
+// TestWaitPatience waits with the usual patience for what never gets well, and for what takes long.
+func TestWaitPatience(t *testing.T) {
+	const stall = 4 * time.Minute
+	text := strconv.Itoa
+	for name, c := range map[string]struct {
+		watch      func(look int) plan.Watched
+		ready      time.Duration // when the probe succeeds; zero: never
+		from, upTo time.Duration // when the wait is over
+	}{
+		"it goes on and on":     {func(n int) plan.Watched { return plan.Watched{Progress: []string{text(n)}} }, time.Hour, time.Hour, time.Hour},
+		"two states by turns":   {func(n int) plan.Watched { return plan.Watched{Progress: []string{text(n % 2)}} }, 0, stall, stall + 5*time.Second},
+		"two messages by turns": {func(n int) plan.Watched { return plan.Watched{Signs: []string{text(n % 2)}} }, 0, stall, stall + 5*time.Second},
+		"it only talks":         {func(n int) plan.Watched { return plan.Watched{Signs: []string{text(n)}} }, 0, 5 * stall, 5*stall + 5*time.Second},
+		"slow start with a lot to say": {func(n int) plan.Watched { return plan.Watched{Signs: []string{text(n)}} },
+			18 * time.Minute, 18 * time.Minute, 18 * time.Minute},
+		"some restarts, each with a lot to say": {func(n int) plan.Watched {
+			return plan.Watched{Progress: []string{text(min(n/300, 4))}, Signs: []string{text(n)}}
+		}, 38 * time.Minute, 38 * time.Minute, 38 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begin, looks := time.Now(), 0
+				w := plan.Wait{
+					For: "it answers", Stall: stall,
+					Probe: func(context.Context, *plan.Target) error {
+						if c.ready == 0 || time.Since(begin) < c.ready {
+							return errDown
+						}
+						return nil
+					},
+					Watch: func(context.Context, *plan.Target) plan.Watched {
+						looks++
+						seen := c.watch(looks)
+						seen.Status, seen.Log = "it runs", []string{"last words"}
+						return seen
+					},
+				}
+				err := w.Apply(t.Context(), newTarget(t))
+				if took := time.Since(begin); took < c.from || took > c.upTo+time.Second {
+					t.Errorf("over after %s", took)
+				}
+				if (err == nil) != (c.ready > 0) || err != nil && !strings.HasSuffix(err.Error(), ": connection refused\nit runs\n  | last words") {
+					t.Errorf("Apply: %v", err)
+				}
+			})
+		})
 	}
 }
 
 func TestWaitEndsWhenHopeless(t *testing.T) {
-	var told []string
-	tg := newTarget(t)
-	tg.Progress = func(s string) { told = append(told, s) }
-	w := plan.Wait{For: "it answers", Probe: down, Watch: func(context.Context, *plan.Target) plan.Watched {
-		return plan.Watched{Status: "restarted 5 times", Hopeless: errors.New("flag provided but not defined: -x")}
-	}}
-	err := w.Apply(context.Background(), tg)
-	if err == nil || err.Error() != "cannot wait until it answers: flag provided but not defined: -x" {
-		t.Fatalf("Apply: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		tg := newTarget(t)
+		tg.Progress = func(s string) { told = append(told, s) }
+		w := plan.Wait{For: "it answers", Probe: down, Watch: func(context.Context, *plan.Target) plan.Watched {
+			time.Sleep(500 * time.Millisecond) // by then the probe has answered five times
+			return plan.Watched{Status: "restarted 5 times", Log: []string{"Usage:"}, Hopeless: errors.New("flag provided but not defined: -x")}
+		}}
+		err := w.Apply(t.Context(), tg)
+		const want = "cannot wait until it answers: flag provided but not defined: -x\nthe last answer: connection refused\n  | Usage:"
+		if !errors.Is(err, errDown) || err.Error() != want {
+			t.Fatalf("Apply: %v", err)
+		}
+		if len(told) != 1 || told[0] != "connection refused" {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
+// TestWaitAsksOthersSparingly: who asks another machine asks less and less often.
+func TestWaitAsksOthersSparingly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		probes := 0
+		w := plan.Wait{For: "it answers", Stall: time.Minute, Remote: true,
+			Probe: func(context.Context, *plan.Target) error { probes++; return errDown }}
+		if err := w.Apply(t.Context(), newTarget(t)); err == nil || probes < 25 || probes > 45 {
+			t.Errorf("%d probes in a minute, %v", probes, err)
+		}
+	})
+}
+
+// TestWaitWithAWatchThatHangs: a runtime that does not answer keeps no wait going.
+func TestWaitWithAWatchThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin, looks := time.Now(), 0
+		w := plan.Wait{For: "it answers", Stall: 4 * time.Minute, Probe: down, Watch: func(ctx context.Context, _ *plan.Target) plan.Watched {
+			looks++
+			<-ctx.Done()
+			return plan.Watched{Status: "no answer"}
+		}}
+		if err := w.Apply(t.Context(), newTarget(t)); err == nil || time.Since(begin) > 5*time.Minute || looks > 3 {
+			t.Errorf("%v after %s and %d looks", err, time.Since(begin), looks)
+		}
+	})
 }
 
 func TestWaitEndsWithItsContext(t *testing.T) {
@@ -108,7 +172,7 @@ func TestWaitExplains(t *testing.T) {
 	w := plan.Wait{
 		For: "it answers", Stall: 200 * time.Millisecond, Probe: down,
 		Watch: func(context.Context, *plan.Target) plan.Watched {
-			return plan.Watched{Status: "it runs", Progress: "same", Detail: "\n  | its last words"}
+			return plan.Watched{Status: "it runs", Progress: []string{"same"}, Log: []string{"its last words"}}
 		},
 	}
 	err := w.Apply(context.Background(), newTarget(t))
