@@ -78,8 +78,8 @@ func TestMarked(t *testing.T) {
 
 func TestNodeNotThere(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) { refuse(w, 404, "NotFound", `nodes "cp1" not found`) })
-	if ok, err := c.NodeRegistered(t.Context(), "cp1", Identity{}); ok || err != nil {
-		t.Errorf("registered: %v, %v", ok, err)
+	if err := c.NodeRegistered(t.Context(), "cp1", Kubelet{}); err == nil || err.Error() != "node cp1 is not registered" {
+		t.Errorf("registered: %v", err)
 	}
 	if ok, err := c.Marked(t.Context(), "cp1", nil); ok || err != nil {
 		t.Errorf("marked: %v, %v", ok, err)

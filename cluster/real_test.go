@@ -134,10 +134,21 @@ func TestRealAdminAndNode(t *testing.T) {
 	node := &corev1.Node{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}, ObjectMeta: metav1.ObjectMeta{
 		Name: "cp1", Labels: map[string]string{corev1.LabelHostname: "cp1"}}}
 	node.Spec.Taints = []corev1.Taint{{Key: "theirs", Effect: corev1.TaintEffectNoSchedule}}
-	if ok, err := admin.NodeRegistered(ctx, "cp1", Identity{}); ok || err != nil {
-		t.Errorf("NodeRegistered = %v, %v before", ok, err)
+	if err := admin.NodeRegistered(ctx, "cp1", Kubelet{}); err == nil || err.Error() != "node cp1 is not registered" {
+		t.Errorf("NodeRegistered = %v before", err)
+	}
+	came := make(chan error)
+	go func() { came <- admin.WatchRegistered(ctx, "cp1", Kubelet{}) }()
+	select {
+	case err := <-came:
+		t.Fatalf("WatchRegistered returns, and there is no Node: %v", err)
+	case <-time.After(300 * time.Millisecond):
 	}
 	must(t, func() error { _, err := admin.Apply(ctx, node, false); return err })
+	must(t, func() error { return <-came })
+	if err := admin.NodeRegistered(ctx, "cp1", Kubelet{Started: time.Now()}); err == nil {
+		t.Error("a Node without a heartbeat counts as the kubelet's")
+	}
 	taints := []corev1.Taint{{Key: LabelControlPlane, Effect: corev1.TaintEffectNoSchedule}}
 	if ok, err := admin.Marked(ctx, "cp1", taints); ok || err != nil {
 		t.Errorf("Marked = %v, %v before", ok, err)

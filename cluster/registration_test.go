@@ -4,34 +4,50 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// TestRegistered tells the Node of this machine's kubelet from one that another machine left, and from one that it uses.
 func TestRegistered(t *testing.T) {
-	self := Identity{MachineID: "m1", BootID: "b1"}
+	start := time.Date(2026, 11, 24, 12, 0, 0, 7e8, time.UTC)
+	node := func(label, boot string, heartbeat time.Time) *corev1.Node {
+		n := &corev1.Node{}
+		n.Labels = map[string]string{corev1.LabelHostname: label}
+		n.Status.NodeInfo.BootID = boot
+		if !heartbeat.IsZero() {
+			n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionFalse,
+				LastHeartbeatTime: metav1.NewTime(heartbeat.Truncate(time.Second))}}
+		}
+		return n
+	}
+	ours := Kubelet{Started: start, BootID: "here"}
 	for name, test := range map[string]struct {
-		self          Identity
-		label         string
-		machine, boot string
-		want          bool
+		node    *corev1.Node
+		kubelet Kubelet
+		want    string
 	}{
-		"this machine":           {self, "cp1", "m1", "b1", true},
-		"rebooted":               {self, "cp1", "m1", "b2", true},
-		"a dead one":             {self, "cp1", "m2", "b2", false},
-		"no status yet":          {self, "cp1", "", "", true},
-		"identity not known":     {Identity{}, "cp1", "m2", "b2", true},
-		"one identity not known": {Identity{BootID: "b1"}, "cp1", "m2", "b2", true},
-		"no label yet":           {self, "", "m1", "b1", false},
+		"ours":                             {node("n", "here", start.Add(time.Minute)), ours, ""},
+		"ours, in the second of its start": {node("n", "here", start), ours, ""},
+		"boot ID not posted":               {node("n", "", start), ours, ""},
+		"nothing to compare":               {node("n", "there", time.Time{}), Kubelet{}, ""},
+		"no systemd":                       {node("n", "here", time.Time{}), Kubelet{BootID: "here"}, ""},
+		"none":                             {nil, ours, "is not registered"},
+		"half made":                        {node("", "here", start), ours, "no label"},
+		"made by hand":                     {node("n", "", time.Time{}), ours, "has not reported"},
+		"of before the boot":               {node("n", "before", start.Add(-time.Hour)), ours, "before the last boot"},
+		"dead machine":                     {node("n", "there", start.Add(-time.Hour)), ours, "of another machine"},
+		"dead clone, or container":         {node("n", "here", start.Add(-time.Hour)), ours, "has not reported"},
+		"machine that is alive":            {node("n", "there", start.Add(time.Minute)), ours, "of another machine"},
 	} {
-		node := &corev1.Node{}
-		node.Labels = map[string]string{corev1.LabelHostname: test.label}
-		node.Status.NodeInfo.MachineID, node.Status.NodeInfo.BootID = test.machine, test.boot
-		if got := test.self.registered(node); got != test.want {
-			t.Errorf("%s: %v", name, got)
+		err := test.kubelet.registered(test.node, "n")
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -40,7 +56,7 @@ func TestRegistered(t *testing.T) {
 func TestWatchRegistered(t *testing.T) {
 	event := func(kind, machine string) string {
 		return fmt.Sprintf(`{"type":%q,"object":{"apiVersion":"v1","kind":"Node","metadata":{"name":"w1","labels":{"kubernetes.io/hostname":"w1"}},`+
-			`"status":{"nodeInfo":{"machineID":%q,"bootID":%q}}}}`+"\n", kind, machine, machine)
+			`"status":{"nodeInfo":{"bootID":%q}}}}`+"\n", kind, machine)
 	}
 	var requests atomic.Int32
 	registers := make(chan struct{})
@@ -52,6 +68,9 @@ func TestWatchRegistered(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, event("ADDED", "dead"))
 		w.(http.Flusher).Flush()
+		if requests.Load() == 1 {
+			return
+		}
 		select {
 		case <-registers:
 		case <-r.Context().Done():
@@ -61,14 +80,17 @@ func TestWatchRegistered(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
-	self := Identity{MachineID: "self", BootID: "self"}
+	self := Kubelet{BootID: "self"}
+	if err := c.WatchRegistered(t.Context(), "w1", self); err == nil || !strings.Contains(err.Error(), "of another machine") {
+		t.Errorf("the watch has ended: %v", err)
+	}
 	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := c.WatchRegistered(short, "w1", self); err == nil {
 		t.Fatal("content with the Node of a dead machine")
 	}
 	close(registers)
-	if err := c.WatchRegistered(t.Context(), "w1", self); err != nil || requests.Load() != 2 {
+	if err := c.WatchRegistered(t.Context(), "w1", self); err != nil || requests.Load() != 3 {
 		t.Errorf("%d requests: %v", requests.Load(), err)
 	}
 }

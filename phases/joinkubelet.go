@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
@@ -128,6 +127,3 @@ func waitControlPlaneJoin() Phase {
 	wait.Flags, wait.Steps = joinFlags(), forControlPlanes(wait.Steps)
 	return wait
 }
-
-// nodeTimeout is how long a Node may take to appear after its kubelet works.
-const nodeTimeout = 2 * time.Minute

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/kubewright/kubewright/cluster"
-	"github.com/kubewright/kubewright/host"
+	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/plan"
 )
 
@@ -41,41 +41,36 @@ func markControlPlane() Phase {
 
 // registered waits for the Node object of this machine.
 func registered(f *Facts, node string) plan.Step {
-	self := identity(f.Host)
+	ask := func(with func(*cluster.Client, context.Context, string, cluster.Kubelet) error) func(context.Context, *plan.Target) error {
+		return func(ctx context.Context, t *plan.Target) error {
+			admin, err := f.admin(ctx)
+			if err != nil {
+				return err
+			}
+			return with(admin, ctx, node, ownKubelet(ctx, t))
+		}
+	}
 	return plan.Wait{
 		For:      fmt.Sprintf("the kubelet registers node %s", node),
-		Stall:    nodeTimeout,
+		Stall:    stall(f.Config, func(t *config.Timeouts) timeout { return t.TLSBootstrap }),
 		NeedsAPI: true,
-		Probe: func(ctx context.Context, _ *plan.Target) error {
-			admin, err := f.admin(ctx)
-			if err != nil {
-				return err
-			}
-			ok, err := admin.NodeRegistered(ctx, node, self)
-			if err == nil && !ok {
-				err = fmt.Errorf("node %s is not registered", node)
-			}
-			return err
-		},
-		Await: func(ctx context.Context, _ *plan.Target) error {
-			admin, err := f.admin(ctx)
-			if err != nil {
-				return err
-			}
-			return admin.WatchRegistered(ctx, node, self)
-		},
-		Watch: watchKubelet(),
+		Probe:    ask((*cluster.Client).NodeRegistered),
+		Await:    ask((*cluster.Client).WatchRegistered),
+		Watch:    watchKubelet(),
 	}
 }
 
-// identity is what the kubelet of this machine tells about it.
-func identity(h *host.Host) cluster.Identity {
-	read := func(path string) string {
-		data, err := h.ReadFile(path)
-		if err != nil {
-			return "" // then it is not compared
-		}
-		return strings.TrimSpace(string(data))
+// ownKubelet is what tells this machine's kubelet from others. What can't be found out is left empty, as is a start that is in the
+// future now that the clock was set back.
+func ownKubelet(ctx context.Context, t *plan.Target) (own cluster.Kubelet) {
+	if id, err := t.Host.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
+		own.BootID = strings.TrimSpace(string(id))
 	}
-	return cluster.Identity{MachineID: read("/etc/machine-id"), BootID: read("/proc/sys/kernel/random/boot_id")}
+	if t.Systemd == nil {
+		return own
+	}
+	if u, err := t.Systemd.Unit(ctx, config.KubeletService); err == nil && !u.MainStart.After(t.Host.Time()) {
+		own.Started = u.MainStart
+	}
+	return own
 }

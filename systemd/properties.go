@@ -18,10 +18,18 @@ func newUnit(name string, props map[string]any) Unit {
 		ExecMainStatus:   property[int32](props, "ExecMainStatus"),
 		NRestarts:        property[uint32](props, "NRestarts"),
 	}
-	if usec := property[uint64](props, "ActiveEnterTimestamp"); usec > 0 {
-		u.ActiveEnter = time.UnixMicro(int64(usec))
-	}
+	u.ActiveEnter = moment(props, "ActiveEnterTimestamp")
+	u.MainStart = moment(props, "ExecMainStartTimestamp")
 	return u
+}
+
+// moment is a time in microseconds; systemd says 0 for never.
+func moment(props map[string]any, name string) time.Time {
+	usec := property[uint64](props, name)
+	if usec == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(usec))
 }
 
 // property is the zero value when the property is missing or of another type.

@@ -15,10 +15,11 @@ func TestNewUnit(t *testing.T) {
 		"LoadState": "loaded", "ActiveState": "active", "SubState": "running", "UnitFileState": "enabled", "FragmentPath": "/u",
 		"DropInPaths": []string{"/d"}, "NeedDaemonReload": true, "MainPID": uint32(5), "Result": "success", "ExecMainStatus": int32(1),
 		"NRestarts": uint32(2), "ActiveEnterTimestamp": uint64(1_500_000),
+		"ExecMainStartTimestamp": uint64(1_400_000),
 	})
 	want := Unit{Name: kubelet, LoadState: "loaded", ActiveState: "active", SubState: "running", UnitFileState: "enabled", FragmentPath: "/u",
 		DropInPaths: []string{"/d"}, NeedDaemonReload: true, MainPID: 5, Result: "success", ExecMainStatus: 1, NRestarts: 2,
-		ActiveEnter: time.UnixMicro(1_500_000)}
+		ActiveEnter: time.UnixMicro(1_500_000), MainStart: time.UnixMicro(1_400_000)}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

@@ -40,6 +40,9 @@ type Unit struct {
 	MainPID          uint32
 	// ActiveEnter is when the unit last became active; zero when it never did.
 	ActiveEnter time.Time
+	// MainStart is when the main process was last started; zero when it never was. It is before ActiveEnter where a service tells
+	// itself when it is ready.
+	MainStart time.Time
 	// Result, ExecMainStatus and NRestarts tell how the main process ended and how often it was restarted.
 	Result         string
 	ExecMainStatus int32

@@ -54,7 +54,8 @@ func (f *Fake) Stop(ctx context.Context, name string) error {
 func (f *Fake) run(u *unit) {
 	f.pids++
 	u.ActiveState, u.SubState, u.Result, u.MainPID = "active", "running", "success", f.pids
-	u.ExecMainStatus, u.NRestarts, u.ActiveEnter = 0, 0, f.now()
+	now := f.now()
+	u.ExecMainStatus, u.NRestarts, u.ActiveEnter, u.MainStart = 0, 0, now, now
 }
 
 func (f *Fake) job(ctx context.Context, verb, name string, do func(u *unit) (started bool)) error {
