@@ -61,25 +61,3 @@ func TestInitLocked(t *testing.T) {
 		t.Errorf("the first one: %s", got)
 	}
 }
-
-// TestInitMended runs init with a mistake that only shows when the API server starts. The run ends with its last words; with the
-// mistake mended the same command carries on, although containers that failed are still there.
-func TestInitMended(t *testing.T) {
-	bed.Need(t)
-	lab := bed.NewLab(t)
-	m := lab.Machine(t, bed.Spec{Name: "cp1"})
-	good := bed.InitConfig(m)
-	m.WriteFile(t, configPath, strings.Replace(good, "kind: ClusterConfiguration\n",
-		"kind: ClusterConfiguration\napiServer: {extraArgs: [{name: no-such-flag, value: \"1\"}]}\n", 1), 0o600)
-	began := time.Now()
-	r := run(m, "kubewright", "init", "--config", configPath)
-	if r.code == 0 || !strings.Contains(r.err, "unknown flag: --no-such-flag") || !strings.Contains(r.err, "run the same command again") {
-		t.Fatalf("exit code %d after %s\n%s%s", r.code, time.Since(began), r.out, r.err)
-	}
-	t.Logf("the mistake was told after %s", time.Since(began))
-	m.WriteFile(t, configPath, good, 0o600)
-	if r := run(m, "kubewright", "init", "--config", configPath); r.code != 0 {
-		t.Fatalf("the mended run: exit code %d\n%s%s", r.code, r.out, r.err)
-	}
-	ready(t, m)
-}
