@@ -21,12 +21,13 @@ func TestExternalVersion(t *testing.T) {
 		fails string
 		tries int
 	}{
-		"good":    {[]int{200}, `{"etcdserver":"3.6.6","etcdcluster":"3.6.0"}`, "3.6.6", "", 1},
-		"later":   {[]int{503, 200}, `{"etcdserver":"3.5.24"}`, "3.5.24", "", 2},
-		"broken":  {[]int{500, 500, 500, 500}, "", "", "answers 500", 3},
-		"no etcd": {[]int{404}, "", "", "answers 404", 1},
-		"text":    {[]int{200}, "hello", "", "JSON", 1},
-		"empty":   {[]int{200}, "{}", "", "does not name a version", 1},
+		"good":     {[]int{200}, `{"etcdserver":"3.6.6","etcdcluster":"3.6.0"}`, "3.6.6", "", 1},
+		"later":    {[]int{503, 200}, `{"etcdserver":"3.5.24"}`, "3.5.24", "", 2},
+		"restarts": {[]int{503, 502, 503, 200}, `{"etcdserver":"3.5.24"}`, "3.5.24", "", 4},
+		"broken":   {[]int{500, 500, 500, 500, 500}, "", "", "answers 500", 4},
+		"no etcd":  {[]int{404}, "", "", "answers 404", 1},
+		"text":     {[]int{200}, "hello", "", "JSON", 1},
+		"empty":    {[]int{200}, "{}", "", "does not name a version", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +46,7 @@ func TestExternalVersion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := ExternalVersion(t.Context(), s.URL+"/", trust)
+			got, err := externalVersion(t.Context(), s.URL+"/", trust, time.Millisecond)
 			if got != test.want || tries != test.tries || (err == nil) != (test.fails == "") {
 				t.Fatalf("%q after %d tries, %v", got, tries, err)
 			}
@@ -53,6 +54,18 @@ func TestExternalVersion(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestUntrustedVersion: waiting makes no certificate better.
+func TestUntrustedVersion(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	begin := time.Now()
+	if _, err := externalVersion(t.Context(), s.URL, nil, time.Minute); err == nil || time.Since(begin) > 30*time.Second {
+		t.Errorf("%v after %s", err, time.Since(begin))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,15 +13,24 @@ import (
 )
 
 const (
-	// versionTries and versionPause bound how often a transport or server error is tried again.
-	versionTries = 3
-	versionPause = 200 * time.Millisecond
+	// versionTries and versionPause bound how often a transport or server error is tried again. They are kubeadm's: an etcd
+	// that is restarted comes back in that time.
+	versionTries = 4
+	versionPause = 5 * time.Second
 )
+
+// VersionLimit is the longest that ExternalVersion takes.
+const VersionLimit = versionTries*callTimeout + (versionTries-1)*versionPause
 
 // ExternalVersion asks <endpoint>/version over HTTP or HTTPS and returns the server's version, as "3.6.6". It is how preflight
 // looks at an external etcd: httpEndpoints need not speak gRPC. One try takes at most ten seconds; a transport or
-// server error is tried twice more. t may be nil for an http endpoint.
+// server error is tried three times more, five seconds apart, but for a certificate that is not trusted. t may be nil for an
+// http endpoint.
 func ExternalVersion(ctx context.Context, endpoint string, t *tls.Config) (string, error) {
+	return externalVersion(ctx, endpoint, t, versionPause)
+}
+
+func externalVersion(ctx context.Context, endpoint string, t *tls.Config, pause time.Duration) (string, error) {
 	transport := &http.Transport{TLSClientConfig: t, Proxy: http.ProxyFromEnvironment}
 	client := &http.Client{Transport: transport, Timeout: callTimeout}
 	defer transport.CloseIdleConnections()
@@ -34,7 +44,7 @@ func ExternalVersion(ctx context.Context, endpoint string, t *tls.Config) (strin
 		if !again || try == versionTries {
 			return "", err
 		}
-		timer := time.NewTimer(versionPause)
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -51,7 +61,7 @@ func askVersion(ctx context.Context, client *http.Client, url string) (version s
 	}
 	answer, err := client.Do(req)
 	if err != nil {
-		return "", true, err
+		return "", !errors.As(err, new(*tls.CertificateVerificationError)), err
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))

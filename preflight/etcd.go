@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/version"
 
@@ -19,7 +20,7 @@ func (i *initChecks) etcd() []Check {
 		return append(i.etcdPorts(), i.etcdDir())
 	}
 	return []Check{
-		{Name: "ExternalEtcdVersion", Find: i.externalVersion},
+		{Name: "ExternalEtcdVersion", Find: i.externalVersion, Limit: etcd.VersionLimit + 5*time.Second},
 		{Name: "ExternalEtcdClientCertificates", Find: i.externalFiles},
 	}
 }

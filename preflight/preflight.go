@@ -6,6 +6,7 @@ package preflight
 import (
 	"context"
 	"strings"
+	"time"
 )
 
 // Check is one question about the machine.
@@ -14,6 +15,8 @@ type Check struct {
 	Name string
 	// Gate says that the check runs before those that are no gates, and that these do not run at all when it fails.
 	Gate bool
+	// Limit is the time that the check gets. Zero means 20 seconds.
+	Limit time.Duration
 	// Find returns what is wrong; nothing means that the check passed. It should end when ctx does. Run fills in the
 	// findings' Check.
 	Find func(ctx context.Context) []Finding

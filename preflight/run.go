@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,15 +10,15 @@ import (
 )
 
 const (
-	// limit is the time that a check gets. A kubelet read from a cold disk takes seconds only to say its version.
+	// limit is the time that a check gets when it does not say. A kubelet read from a cold disk takes seconds only to say its version.
 	limit = 20 * time.Second
 	// grace is the time that a check gets to say what it was waiting for, after its context ended.
 	grace = time.Second
 )
 
 // Run makes the checks, all at the same time but for the gates, and returns the findings in the order of the checks. ignore
-// holds names of checks whose errors do not count, in any letter case, or "all". Every check gets 20 seconds; one that does
-// not end then, which it should have, gives a warning and is left behind.
+// holds names of checks whose errors do not count, in any letter case, or "all". A check that does not end within its limit,
+// which it should have, gives a warning and is left behind.
 func Run(ctx context.Context, checks []Check, ignore []string) *Report {
 	found := make([][]Finding, len(checks))
 	round := func(gates bool) *Report {
@@ -42,7 +43,8 @@ func Run(ctx context.Context, checks []Check, ignore []string) *Report {
 
 // bounded makes one check and does not wait for it much longer than its limit.
 func bounded(ctx context.Context, check Check) []Finding {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	own := cmp.Or(check.Limit, limit)
+	ctx, cancel := context.WithTimeout(ctx, own)
 	defer cancel()
 	done := make(chan []Finding, 1)
 	go func() { done <- check.Find(ctx) }()
@@ -53,7 +55,7 @@ func bounded(ctx context.Context, check Check) []Finding {
 		select {
 		case found = <-done:
 		case <-time.After(grace):
-			found = unfinished(ctx)
+			found = unfinished(ctx, own)
 		}
 	}
 	for i := range found {
@@ -64,7 +66,7 @@ func bounded(ctx context.Context, check Check) []Finding {
 
 // unfinished is what is known about a check that did not end. That a check is slow says nothing about the machine; that the
 // user stopped it must not look as if it had passed.
-func unfinished(ctx context.Context) []Finding {
+func unfinished(ctx context.Context, limit time.Duration) []Finding {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return warned(fmt.Sprintf("the check did not end within %s: its result is not known", limit), "")
 	}

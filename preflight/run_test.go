@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"context"
+	"crypto/tls"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubewright/kubewright/etcd"
 )
 
 func says(name string, found ...Finding) Check {
@@ -86,6 +89,7 @@ func TestSlowChecks(t *testing.T) {
 		checks := []Check{
 			{Name: "Deaf", Find: func(context.Context) []Finding { <-end; return failed("too late", "") }},
 			{Name: "Polite", Find: func(ctx context.Context) []Finding { <-ctx.Done(); return failed("nobody answers", "") }},
+			{Name: "Patient", Limit: limit / 2, Find: func(ctx context.Context) []Finding { <-ctx.Done(); return nil }},
 			says("Quick", Finding{Message: "quick"}),
 		}
 		start := time.Now()
@@ -99,6 +103,26 @@ func TestSlowChecks(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// An etcd that is restarted is back before the check of its version ends.
+func TestRestartingEtcdPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, external)
+		begin := time.Now()
+		l.write("/e/ca.crt", "")
+		l.m.EtcdVersion = func(ctx context.Context, _ string, _ *tls.Config) (string, error) {
+			select {
+			case <-ctx.Done():
+				return "", ctx.Err()
+			case <-time.After(etcd.VersionLimit):
+				return "3.6.6", nil
+			}
+		}
+		if found := l.found(); found != nil {
+			t.Errorf("after %s: %v", time.Since(begin), found)
 		}
 	})
 }
