@@ -25,6 +25,7 @@ const (
 const kubeletProcess = "kubelet"
 
 // controlPlanePorts are where the API server, the controller manager and the scheduler will listen; extraArgs may move them.
+// The checks keep the names that kubeadm gives them, which follow the usual ports.
 func (i *initChecks) controlPlanePorts() []Check {
 	cl := &i.c.Cluster
 	var checks []Check
@@ -38,6 +39,7 @@ func (i *initChecks) controlPlanePorts() []Check {
 		{config.ControllerManager, "127.0.0.1", 10257, cl.ControllerManager.ExtraArgs, ""},
 		{config.Scheduler, "127.0.0.1", 10259, cl.Scheduler.ExtraArgs, ""},
 	} {
+		named := p.port
 		host, _ := config.ArgValue(p.args, "bind-address")
 		if text, given := config.ArgValue(p.args, "secure-port"); given {
 			port, err := strconv.Atoi(text)
@@ -46,7 +48,7 @@ func (i *initChecks) controlPlanePorts() []Check {
 			}
 			p.port = port
 		}
-		checks = append(checks, i.port(p.component, p.port, p.move, cmp.Or(host, p.host)))
+		checks = append(checks, i.port(named, p.component, p.port, p.move, cmp.Or(host, p.host)))
 	}
 	return checks
 }
@@ -57,7 +59,7 @@ func (i *initChecks) kubeletPort() Check {
 	if k := i.c.Kubelet; k != nil {
 		port, host = cmp.Or(int(k.Port), port), k.Address
 	}
-	return i.port(kubeletProcess, port, "", host)
+	return i.port(kubeletPort, kubeletProcess, port, "", host)
 }
 
 // etcdPorts are where etcd will listen: the client port also on the loopback address, which the API server uses.
@@ -67,15 +69,15 @@ func (i *initChecks) etcdPorts() []Check {
 		loopback = "::1"
 	}
 	return []Check{
-		i.port(config.Etcd, etcdClientPort, "", address, loopback),
-		i.port(config.Etcd, etcdPeerPort, "", address),
+		i.port(etcdClientPort, config.Etcd, etcdClientPort, "", address, loopback),
+		i.port(etcdPeerPort, config.Etcd, etcdPeerPort, "", address),
 	}
 }
 
 // port must be free on all the addresses (an empty one stands for all that the machine has), unless the component that it is
-// for is there already because we started it.
-func (i *initChecks) port(component string, port int, move string, addresses ...string) Check {
-	return Check{Name: fmt.Sprintf("Port-%d", port), Find: func(ctx context.Context) []Finding {
+// for is there already because we started it. The check has the name of the usual port.
+func (i *initChecks) port(named int, component string, port int, move string, addresses ...string) Check {
+	return Check{Name: fmt.Sprintf("Port-%d", named), Find: func(ctx context.Context) []Finding {
 		if i.m.Listen == nil {
 			return nil
 		}

@@ -65,8 +65,8 @@ address: 10.0.0.5
 		}, []string{
 			"E Port-8443: port 8443, which kube-apiserver needs, is taken",
 			"E Port-10257: port 10257, which kube-controller-manager needs, is taken",
-			"E Port-11259: port 11259, which kube-scheduler needs, is taken",
-			"E Port-11250: port 11250, which kubelet needs, is taken",
+			"E Port-10259: port 11259, which kube-scheduler needs, is taken",
+			"E Port-10250: port 11250, which kubelet needs, is taken",
 		}},
 		{"not served", apiHeader + "kind: ClusterConfiguration\nscheduler: {extraArgs: [{name: secure-port, value: '0'}]}\n",
 			func(l *lab) { l.take("127.0.0.1:10259", 10259); l.take("127.0.0.1:0", 0) }, nil},
