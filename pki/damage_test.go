@@ -2,6 +2,8 @@ package pki
 
 import (
 	"bytes"
+	"crypto/rand"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +144,22 @@ func TestErrorsQuoteNoKey(t *testing.T) {
 	d.files["/etc/kubernetes/admin.conf"] = []byte("x: [\n" + string(d.files["/etc/kubernetes/admin.conf"]))
 	_, err := d.set(t, c, now).Files("admin")
 	if err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestUnreadableIsSaidOnce: the reader names the file; a second time helps nobody.
+func TestUnreadableIsSaidOnce(t *testing.T) {
+	d, c := made(t, plain)
+	denied := errors.New("cannot read " + pkiDir + "ca.key: permission denied")
+	read := func(path string) ([]byte, error) {
+		if path == pkiDir+"ca.key" {
+			return nil, denied
+		}
+		return d.read(path)
+	}
+	_, err := Plan(Input{Config: c, Read: read, Now: now, Rand: rand.Reader}).Files("ca")
+	if err == nil || err.Error() != denied.Error() {
 		t.Errorf("error %v", err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // Input is what the PKI is planned from.
 type Input struct {
 	Config *config.Config
-	// Read returns a file of the machine; the error of one that is not there is fs.ErrNotExist.
+	// Read returns a file of the machine; the error of one that is not there is fs.ErrNotExist. Its errors name the file.
 	Read func(path string) ([]byte, error)
 	// Now is the time, Rand the source of keys and serial numbers.
 	Now  time.Time
@@ -146,7 +146,7 @@ func (s *Set) read(path string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("cannot read %s: %w", path, err)
+		return nil, err
 	case strings.TrimSpace(string(data)) == "":
 		return nil, fmt.Errorf("cannot use %s: it is empty; remove it to have it made again", path)
 	}

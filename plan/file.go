@@ -44,7 +44,7 @@ func (f File) Diff(_ context.Context, t *Target) (Change, error) {
 	info, err := t.Host.Stat(f.Path)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
-		return Change{}, fmt.Errorf("cannot look at %s: %w", f.Path, err)
+		return Change{}, err
 	}
 	if info.Link != "" && f.Link == "" && !f.Absent {
 		return f.diffThrough(t, info.Link)
@@ -100,7 +100,7 @@ func diffLink(want string, info host.Info) Change {
 func (f File) diffContent(t *Target, info host.Info) (Change, error) {
 	have, err := t.Host.ReadFile(f.Path)
 	if err != nil {
-		return Change{}, fmt.Errorf("cannot read %s: %w", f.Path, err)
+		return Change{}, err
 	}
 	var why []string
 	if !bytes.Equal(have, f.Data) {
