@@ -60,7 +60,7 @@ func (h *Host) mkdir(path string, mode fs.FileMode) error {
 	return p.sync(p.dir)
 }
 
-// Remove removes a file, a link or an empty directory, durably, and what a crashed write left beside it.
+// Remove removes a file, a link or an empty directory, durably, and what crashed writes left beside it.
 // It is no error when nothing is there.
 func (h *Host) Remove(path string) error {
 	if err := h.remove(path); err != nil {
@@ -81,7 +81,7 @@ func (h *Host) remove(path string) error {
 	if err := p.removeIfThere(p.full()); err != nil {
 		return err
 	}
-	err = p.removeLeftovers()
+	err = h.removeLeftovers(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // nor is the directory there
 	}

@@ -22,6 +22,8 @@ type Host struct {
 	// "sync", "rename", "syncdir", "mkdir", "remove", "append". The path is the one that the caller gave (for "mkdir": the
 	// directory that is made).
 	Fault func(op, path string) error
+
+	left leftovers
 }
 
 // Time is the host's clock.

@@ -81,7 +81,7 @@ func (h *Host) replace(path string, make func(p *place, temp string) error) erro
 	if err := h.fault("create", path); err != nil {
 		return err
 	}
-	if err := p.removeLeftovers(); err != nil {
+	if err := h.removeLeftovers(p); err != nil {
 		return err
 	}
 	temp := p.temp()
@@ -152,45 +152,6 @@ func (p *place) temp() string {
 	var b [tempDigits / 2]byte
 	rand.Read(b[:]) // never fails
 	return strings.TrimSuffix(p.full(), p.name) + "." + p.name + "." + hex.EncodeToString(b[:]) + tempSuffix
-}
-
-// removeLeftovers removes temporary files for the same target: a run that crashed left them, for only one run holds the lock.
-func (p *place) removeLeftovers() error {
-	d, err := p.OpenFile(p.dir, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if p.leftover(name) {
-			if err := p.removeIfThere(p.dir + "/" + name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// leftover recognizes the names that temp makes. The middle must be the random digits only: ".a.b.0123456789abcdef.tmp"
-// belongs to a.b, not to a.
-func (p *place) leftover(name string) bool {
-	middle, ok := strings.CutPrefix(name, "."+p.name+".")
-	if !ok {
-		return false
-	}
-	middle, ok = strings.CutSuffix(middle, tempSuffix)
-	return ok && len(middle) == tempDigits && strings.Trim(middle, "0123456789abcdef") == ""
-}
-
-func (p *place) removeIfThere(name string) error {
-	if err := p.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // sync makes the entries of a directory durable.

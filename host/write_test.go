@@ -148,7 +148,7 @@ func TestCrash(t *testing.T) {
 			if got := raw(t, h, c.path); got != c.old && got != c.want {
 				t.Errorf("%s, crash at %s: %q is there", c.name, at, got)
 			}
-			h.Fault = nil
+			h = &Host{Root: h.Root} // the next run
 			must(t, c.do(h))
 			if got := raw(t, h, c.path); got != c.want {
 				t.Errorf("%s, again after crash at %s: %q is there", c.name, at, got)
@@ -178,19 +178,47 @@ func TestErrorCleansUp(t *testing.T) {
 	}
 }
 
-// Leftovers of other targets, and files that only look like ours, stay.
-func TestLeftover(t *testing.T) {
-	p := &place{dir: "/d", name: "a"}
+// Files that only look like ours stay.
+func TestLeftoverNames(t *testing.T) {
 	for name, want := range map[string]bool{
-		".a.0123456789abcdef.tmp": true, ".a.b.0123456789abcdef.tmp": false, ".a.tmp": false, "a.0123456789abcdef.tmp": false,
-		".a.0123456789abcdeg.tmp": false, ".a.0123456789abcdef": false, "a": false, ".b.0123456789abcdef.tmp": false,
+		".a.0123456789abcdef.tmp": true, ".a.b.0123456789abcdef.tmp": true, ".a.tmp": false, "a.0123456789abcdef.tmp": false,
+		".a.0123456789abcdeg.tmp": false, ".a.0123456789abcdef": false, "a": false, ".0123456789abcdef.tmp": false,
+		"..0123456789abcdef.tmp": false, ".a.123456789abcdef.tmp": false, ".a.0123456789abcdef0.tmp": false, ".a0123456789abcdef.tmp": false,
+		".tmp": false, "": false,
 	} {
-		if p.leftover(name) != want {
+		if leftover(name) != want {
 			t.Errorf("leftover(%q) is %v", name, !want)
 		}
 	}
-	if name := filepath.Base(p.temp()); !p.leftover(name) {
+	p := &place{dir: "/d", name: "a"}
+	if name := filepath.Base(p.temp()); !leftover(name) {
 		t.Errorf("our own %s is not recognized", name)
+	}
+}
+
+// What a crash left of a target that is never written again goes when the directory is entered; nothing else does.
+func TestLeftoversOfOtherTargets(t *testing.T) {
+	for name, enter := range map[string]func(h *Host) error{
+		"write":  func(h *Host) error { return h.WriteFile("/d/new", FileSpec{Mode: 0o600}) },
+		"remove": func(h *Host) error { return h.Remove("/d/none") },
+		"asked":  func(h *Host) error { return h.RemoveLeftovers("/d") },
+	} {
+		h := newHost(t)
+		must(t, h.MkdirAll("/d/.dir.0123456789abcdef.tmp", 0o755))
+		for _, file := range []string{".old.pem.0123456789abcdef.tmp", ".old.pem.tmp", ".foreign.0123456789abcdef.tmp"} {
+			must(t, os.WriteFile(filepath.Join(h.Root, "d", file), []byte("key"), 0o600))
+		}
+		must(t, os.Symlink("nowhere", filepath.Join(h.Root, "d/.link.00000000000000ff.tmp")))
+		want := []string{".dir.0123456789abcdef.tmp", ".old.pem.tmp"}
+		if h.OwnsFiles() {
+			must(t, os.Chown(filepath.Join(h.Root, "d/.foreign.0123456789abcdef.tmp"), 65534, 65534))
+			want = []string{".dir.0123456789abcdef.tmp", ".foreign.0123456789abcdef.tmp", ".old.pem.tmp"}
+		}
+		must(t, enter(h))
+		must(t, h.Remove("/d/new"))
+		if diff := cmp.Diff(want, entries(t, h, "/d")); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

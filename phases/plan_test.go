@@ -146,13 +146,28 @@ func TestCrashAtEveryWrite(t *testing.T) {
 		if _, err := render(t, h); !errors.Is(err, crashed) {
 			t.Fatalf("change %d: %v", at, err)
 		}
-		h.Fault = nil
+		h = &host.Host{Root: h.Root} // the next run
 		if _, err := render(t, h); err != nil {
 			t.Fatalf("after a crash at change %d: %v", at, err)
 		}
 		if changes, err := render(t, h); err != nil || changes != 0 {
 			t.Fatalf("after a crash at change %d, the third run changes %d, %v", at, changes, err)
 		}
+		checkNoTemporary(t, h, at)
+	}
+}
+
+// checkNoTemporary looks for half-written files: some would hold keys.
+func checkNoTemporary(t *testing.T, h *host.Host, at int) {
+	t.Helper()
+	err := filepath.WalkDir(h.Root, func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".tmp") {
+			t.Errorf("after a crash at change %d, %s is left", at, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

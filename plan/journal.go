@@ -49,6 +49,7 @@ func (j *Journal) Write(r Record) error {
 			return fmt.Errorf("cannot start the journal: %w", err)
 		}
 		j.dir = dir
+		j.tidy()
 	}
 	j.n++
 	r.N, r.Time = j.n, j.Host.Time().UTC()
@@ -69,4 +70,13 @@ func (j *Journal) Write(r Record) error {
 		return fmt.Errorf("cannot write the journal: %w", err)
 	}
 	return nil
+}
+
+// tidy removes what crashed runs left half-written beside their journals: it may be an old key. What can't be removed now is
+// tried again by the next run.
+func (j *Journal) tidy() {
+	names, _ := j.Host.ReadDir(RunsDir)
+	for _, name := range names {
+		_ = j.Host.RemoveLeftovers(filepath.Join(RunsDir, name))
+	}
 }

@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubewright/kubewright/host/hosttest"
 	"github.com/kubewright/kubewright/plan"
 )
 
@@ -66,5 +69,25 @@ func TestNoChangeWithoutRecord(t *testing.T) {
 	}
 	if tg.Host.Exists("/etc/f") {
 		t.Error("the file was written although the journal was not")
+	}
+}
+
+// TestJournalTidiesUp: a key that a crash left half-written beside an earlier journal does not stay.
+func TestJournalTidiesUp(t *testing.T) {
+	h := hosttest.New(t)
+	const old = plan.RunsDir + "/20260101T000000.000Z-init"
+	if err := h.MkdirAll(old, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"/.0001.before.0123456789abcdef.tmp", "/0000.before"} {
+		if err := os.WriteFile(h.Root+old+name, []byte("key"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := (&plan.Journal{Host: h, Command: "init"}).Write(plan.Record{Step: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := h.ReadDir(old); err != nil || !slices.Equal(names, []string{"0000.before"}) {
+		t.Errorf("%v %v", names, err)
 	}
 }
