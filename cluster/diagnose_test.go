@@ -161,6 +161,14 @@ func TestLookBack(t *testing.T) {
 	s, m := time.Second, time.Minute
 	loop := []attempt{{apiServer, 7, 0, s, 1, flag}, {apiServer, 6, -m, s, 1, flag}}
 	waits := []attempt{{apiServer, 9, 0, s, 1, noEtcd}, {localEtcd, 8, 0, s, 1, flag}}
+	// kills are looks at an API server whose attempts were ended one after the other, with the same last words.
+	kills := func(n int, log string, others ...attempt) (looks [][]attempt) {
+		for i := range n {
+			end := attempt{apiServer, uint32(i), time.Duration(5*i) * m, 4 * m, 137, log}
+			looks = append(looks, append([]attempt{end}, others...))
+		}
+		return looks
+	}
 	for name, test := range map[string]struct {
 		began   time.Duration
 		changed map[string]time.Duration
@@ -181,12 +189,12 @@ func TestLookBack(t *testing.T) {
 		"etcd's manifest changed":   {-m, map[string]time.Duration{localEtcd: m}, [][]attempt{waits}, false, "exited 10 times"},
 		"etcd's manifest changed, and the API server ended once more": {-m, map[string]time.Duration{localEtcd: m},
 			[][]attempt{append([]attempt{{apiServer, 10, 2 * m, s, 1, noEtcd}}, waits...)}, false, "exited 11 times"},
-		"killed once":  {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 137, ""}}, {{apiServer, 1, 5 * m, 0, 0, ""}}}, false, "is running"},
-		"killed twice": {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 137, ""}}, {{apiServer, 1, 5 * m, 4 * m, 0, ""}}}, true, "never became healthy: it was ended 2 times, the last time after 4m0s with exit code 0"},
-		"killed twice, and runs again": {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 137, ""}}, {{apiServer, 2, 10 * m, 0, 0, ""}, {apiServer, 1, 5 * m, 4 * m, 0, ""}}},
-			true, "it was ended 2 times"},
-		"killed twice while it waited for etcd": {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 137, noEtcd}},
-			{{apiServer, 2, 10 * m, 0, 0, ""}, {apiServer, 1, 5 * m, 4 * m, 137, noEtcd}, {localEtcd, 0, 9 * m, 0, 0, ""}}}, false, "it waits for etcd"},
+		"killed once":       {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 137, ""}}, {{apiServer, 1, 5 * m, 0, 0, ""}}}, false, "is running"},
+		"killed five times": {-m, nil, kills(5, ""), false, "exited 5 times"},
+		"killed six times":  {-m, nil, kills(6, ""), true, "never became healthy: it was ended 6 times, the last time after 4m0s with exit code 137"},
+		"killed six times, and runs again": {-m, nil, append(kills(5, ""), []attempt{{apiServer, 6, 30 * m, 0, 0, ""}, {apiServer, 5, 25 * m, 4 * m, 0, ""}}),
+			true, "it was ended 6 times"},
+		"killed six times while it waited for etcd": {-m, nil, kills(6, noEtcd, attempt{localEtcd, 0, 29 * m, 0, 0, ""}), false, "it waits for etcd"},
 		"killed before and after the manifest changed": {-m, map[string]time.Duration{apiServer: 3 * m},
 			[][]attempt{{{apiServer, 0, 0, 4 * m, 137, ""}}, {{apiServer, 1, 5 * m, 4 * m, 137, ""}}}, false, "exited 2 times"},
 		"ended twice by itself after long": {-m, nil, [][]attempt{{{apiServer, 0, 0, 4 * m, 1, ""}}, {{apiServer, 1, 5 * m, 4 * m, 1, ""}}}, false, "exited 2 times"},

@@ -18,7 +18,8 @@ const (
 	shortLife = 2 * time.Minute
 	// killedAfter is how many attempts must have been killed. The first may have had to wait for others, as for etcd; the kubelet
 	// gives each as long as timeouts.controlPlaneComponentHealthCheck says, four minutes by default.
-	killedAfter = 2
+	// An emulated machine whose processors are busy with something else needs several attempts, of which each comes a little further.
+	killedAfter = 6
 	// killedLife is how long an attempt that was killed by a probe has lived at least.
 	killedLife = time.Minute
 	// stuckAfter is how long the other component must have run when one still can't reach it: by then it is up, and what

@@ -143,7 +143,12 @@ func (m *Machine) waitUp() error {
 
 // kill ends PID 1, and the kernel ends all others with it.
 func (m *Machine) kill() error {
-	if err := m.Init().kill(syscall.SIGKILL); err != nil {
+	thawAll := func() {
+		for _, h := range hierarchies() {
+			thaw(filepath.Join(h.path, m.cgroup()))
+		}
+	}
+	if err := m.Init().kill(syscall.SIGKILL, thawAll); err != nil {
 		return fmt.Errorf("cannot end %s: %w", m.Name, err)
 	}
 	return nil

@@ -42,8 +42,9 @@ func (p Process) Alive() bool {
 	return err == nil && p.PID > 0 && now == p
 }
 
-// kill sends a signal that ends the process, and waits until it has ended. One that is dead already is fine.
-func (p Process) kill(with syscall.Signal) error {
+// kill sends a signal that ends the process, and waits until it has ended. One that is dead already is fine. meanwhile, if set, is
+// called again and again while it is waited for.
+func (p Process) kill(with syscall.Signal, meanwhile func()) error {
 	if p.Alive() {
 		if err := syscall.Kill(p.PID, with); err != nil && err != syscall.ESRCH {
 			return fmt.Errorf("cannot end process %d: %w", p.PID, err)
@@ -52,6 +53,9 @@ func (p Process) kill(with syscall.Signal) error {
 	for deadline := time.Now().Add(20 * time.Second); p.Alive(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("cannot end process %d: it stays", p.PID)
+		}
+		if meanwhile != nil {
+			meanwhile()
 		}
 	}
 	return nil
@@ -62,12 +66,12 @@ func (p Process) kill(with syscall.Signal) error {
 func (l *Lab) Down() error {
 	var errs []error
 	if l.Maker != ThisProcess() {
-		errs = append(errs, l.Maker.kill(syscall.SIGTERM))
+		errs = append(errs, l.Maker.kill(syscall.SIGTERM, nil))
 	}
 	for _, m := range l.Machines() {
 		errs = append(errs, m.kill())
 	}
-	errs = append(errs, l.Balancer().kill(syscall.SIGKILL), l.removeCgroups(), removeLinks(l.prefix()))
+	errs = append(errs, l.Balancer().kill(syscall.SIGKILL, nil), l.removeCgroups(), removeLinks(l.prefix()))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("cannot take lab %s down: %w", l.Name, err)
 	}
@@ -106,6 +110,7 @@ func removeCgroup(top string) error {
 	deadline := time.Now().Add(10 * time.Second)
 	var killed []Process
 	for ; ; time.Sleep(20 * time.Millisecond) {
+		thaw(top)
 		groups, processes := inCgroup(top)
 		for _, p := range processes {
 			unix.Kill(p.PID, unix.SIGKILL) //nolint:errcheck // it may be gone by now

@@ -40,7 +40,7 @@ func TestBedPower(t *testing.T) {
 			t.Errorf("%q answers; want b", who)
 		}
 	}
-	if err := lab.Balancer().kill(syscall.SIGKILL); err != nil {
+	if err := lab.Balancer().kill(syscall.SIGKILL, nil); err != nil {
 		t.Fatal(err)
 	}
 	lab.LoadBalancer(t) // another one
