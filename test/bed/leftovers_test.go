@@ -134,7 +134,7 @@ func TestBedLeavesNothing(t *testing.T) {
 		"after kill -9 of the load balancer": func(t *testing.T, l *Lab) { kill(t, l.Balancer()) },
 		"with a frozen process": func(t *testing.T, l *Lab) { // as runc leaves one when it is killed, where cgroups have version 1
 			l.Machines()[0].MustRun(t, "sh", "-c", `cd /sys/fs/cgroup/freezer 2>/dev/null || exit 0
-mkdir ice && { sleep 600 >/dev/null 2>&1 & } && echo $! > ice/cgroup.procs && echo FROZEN > ice/freezer.state && grep -q FROZEN ice/freezer.state`)
+mkdir ice && systemd-run -q --unit=ice sleep 600 && systemctl show -P MainPID ice > ice/cgroup.procs && echo FROZEN > ice/freezer.state && grep -q FROZEN ice/freezer.state`)
 		},
 		"after a power cut": func(t *testing.T, l *Lab) {
 			if err := l.Machines()[1].PowerOff(); err != nil {
