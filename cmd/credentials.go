@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 )
 
@@ -40,21 +41,15 @@ func findCredentials(env *Env, named string) (*credentials, error) {
 	if err := clientcmd.ResolveLocalPaths(kc); err != nil {
 		return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
 	}
-	current := kc.Contexts[kc.CurrentContext]
-	if current == nil || kc.Clusters[current.Cluster] == nil {
-		return nil, fmt.Errorf("cannot use the credentials in %s: its current context names no cluster", path)
-	}
-	c := kc.Clusters[current.Cluster]
-	found := &credentials{path: path, server: c.Server, ca: c.CertificateAuthorityData}
-	if len(found.ca) == 0 && c.CertificateAuthority != "" {
-		if found.ca, err = os.ReadFile(c.CertificateAuthority); err != nil {
-			return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
-		}
-	}
-	if found.data, err = clientcmd.Write(*kc); err != nil {
+	data, err := clientcmd.Write(*kc)
+	if err != nil {
 		return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
 	}
-	return found, nil
+	a, err := cluster.ReadAccess(data, os.ReadFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
+	}
+	return &credentials{path: path, data: data, server: a.Server, ca: a.CA}, nil
 }
 
 // explain adds to the error of a request who asked whom.

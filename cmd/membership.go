@@ -11,7 +11,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/cluster/discovery"
@@ -37,22 +36,21 @@ func membershipOf(h *host.Host) (*membership, error) {
 	if kc == nil || err != nil {
 		return nil, err
 	}
-	certPEM := kc.certPEM
-	block, _ := pem.Decode(certPEM)
+	block, _ := pem.Decode(kc.ClientCert)
 	if block == nil {
-		return &membership{ca: kc.ca}, nil
+		return &membership{ca: kc.CA}, nil
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return &membership{ca: kc.ca}, nil //nolint:nilerr // then it names no node
+		return &membership{ca: kc.CA}, nil //nolint:nilerr // then it names no node
 	}
-	return &membership{ca: kc.ca, node: strings.TrimPrefix(cert.Subject.CommonName, "system:node:")}, nil
+	return &membership{ca: kc.CA, node: strings.TrimPrefix(cert.Subject.CommonName, "system:node:")}, nil
 }
 
 // own is a kubeconfig of this machine.
 type own struct {
-	data, ca, certPEM []byte
-	server            string
+	*cluster.Access
+	data []byte
 }
 
 // loadKubeconfig reads one; nil when it is not there, or is none: the checks say so.
@@ -64,26 +62,11 @@ func loadKubeconfig(h *host.Host, path string) (*own, error) {
 	if err != nil {
 		return nil, err
 	}
-	kc, err := clientcmd.Load(data)
+	a, err := cluster.ReadAccess(data, h.ReadFile)
 	if err != nil {
 		return nil, nil //nolint:nilerr // see above
 	}
-	current := kc.Contexts[kc.CurrentContext]
-	if current == nil || kc.Clusters[current.Cluster] == nil {
-		return nil, nil
-	}
-	o := &own{data: data, server: kc.Clusters[current.Cluster].Server}
-	file := func(data []byte, path string) []byte {
-		if len(data) == 0 && path != "" {
-			data, _ = h.ReadFile(path)
-		}
-		return data
-	}
-	o.ca = file(kc.Clusters[current.Cluster].CertificateAuthorityData, kc.Clusters[current.Cluster].CertificateAuthority)
-	if user := kc.AuthInfos[current.AuthInfo]; user != nil {
-		o.certPEM = file(user.ClientCertificateData, user.ClientCertificate)
-	}
-	return o, nil
+	return &own{a, data}, nil
 }
 
 // belongs uses this machine's own credentials, if it is that node of that cluster already; else nil, and what is known of it.
@@ -115,23 +98,23 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join) (
 		return nil, m, fmt.Errorf("cannot join as node %s: this machine is node %s of that cluster already (%s)\n"+
 			"join with --node-name %[2]s; or reset the machine first", name, m.node, config.KubeletKubeconfig)
 	}
-	return &discovered{client: client, ca: kc.ca, server: kc.server, member: true, stored: stored}, m, nil
+	return &discovered{client: client, ca: kc.CA, server: kc.Server, member: true, stored: stored}, m, nil
 }
 
 // meant says whether own credentials are for the cluster that the user asks for: by its pins, by its file, or by its address.
 func meant(j *config.Join, kc *own, kubeletCA []byte) bool {
-	if !discovery.SameCA(kc.ca, kubeletCA) {
+	if !discovery.SameCA(kc.CA, kubeletCA) {
 		return false
 	}
 	if b := j.Discovery.BootstrapToken; b != nil {
 		if len(b.CACertHashes) > 0 {
-			return discovery.Pinned(kc.ca, b.CACertHashes)
+			return discovery.Pinned(kc.CA, b.CACertHashes)
 		}
-		return strings.TrimPrefix(kc.server, "https://") == b.APIServerEndpoint
+		return strings.TrimPrefix(kc.Server, "https://") == b.APIServerEndpoint
 	}
 	if f := j.Discovery.File; f != nil && !strings.HasPrefix(f.KubeConfigPath, "https://") {
 		file, err := loadKubeconfig(&host.Host{Root: "/"}, strings.TrimPrefix(f.KubeConfigPath, "file://"))
-		return err == nil && file != nil && discovery.SameCA(kc.ca, file.ca)
+		return err == nil && file != nil && discovery.SameCA(kc.CA, file.CA)
 	}
 	return false // what another server says has to be fetched first
 }

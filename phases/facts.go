@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/client-go/tools/clientcmd"
-
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/etcd"
@@ -140,17 +138,9 @@ func (f *Facts) Public() (server string, ca []byte, err error) {
 	if data == nil {
 		return f.Config.ControlPlaneURL(), f.PKI.Data(f.Config.Cluster.CertificatesDir + "/ca.crt"), nil
 	}
-	kc, err := clientcmd.Load(data)
+	a, err := cluster.ReadAccess(data, f.Host.ReadFile)
 	if err != nil {
-		return "", nil, fmt.Errorf("cannot read %s: %w", f.AdminKubeconfig, err)
+		return "", nil, fmt.Errorf("cannot use %s: %w", f.AdminKubeconfig, err)
 	}
-	current := kc.Contexts[kc.CurrentContext]
-	if current == nil || kc.Clusters[current.Cluster] == nil {
-		return "", nil, fmt.Errorf("cannot use %s: its current context names no cluster", f.AdminKubeconfig)
-	}
-	c := kc.Clusters[current.Cluster]
-	if ca = c.CertificateAuthorityData; ca == nil && c.CertificateAuthority != "" {
-		ca, err = f.Host.ReadFile(c.CertificateAuthority)
-	}
-	return c.Server, ca, err
+	return a.Server, a.CA, nil
 }
