@@ -23,7 +23,8 @@ func (f *initFlags) closing(ctx context.Context, s *session, changes int, out *r
 		if out.json == nil {
 			out.line("Written below %s: %d changes.", f.root, changes)
 		}
-		return out.result(changes, nil)
+		out.result(changes, nil)
+		return nil
 	}
 	uploaded := f.phase == "upload-certs" && f.uploadCerts && changes > 0
 	show := (f.phase == "show-join-command" || f.phase == "" && (changes > 0 || out.json != nil)) && !s.facts.Skips("show-join-command")
@@ -37,7 +38,8 @@ func (f *initFlags) closing(ctx context.Context, s *session, changes int, out *r
 			return err
 		}
 		if out.json != nil {
-			return out.result(changes, newNext(c))
+			out.result(changes, newNext(c))
+			return nil
 		}
 		text, err := templates.InitClosing(c)
 		if err != nil {
@@ -46,11 +48,13 @@ func (f *initFlags) closing(ctx context.Context, s *session, changes int, out *r
 		_, err = fmt.Fprint(out.out, text)
 		return err
 	case uploaded && out.json != nil:
-		return out.result(changes, &next{CertificateKey: f.shownKey(s.facts)})
+		out.result(changes, &next{CertificateKey: f.shownKey(s.facts)})
+		return nil
 	case changes == 0 && out.json == nil:
 		out.line("Nothing to do: everything is as it should be.")
 	}
-	return out.result(changes, nil)
+	out.result(changes, nil)
+	return nil
 }
 
 // nextSteps is how to use the cluster and how to join others.

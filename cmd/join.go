@@ -86,7 +86,7 @@ func (f *joinFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 // closing says how the run ended.
 func (f *joinFlags) closing(s *session, changes int, out *reporter) error {
 	if out.json != nil {
-		out.json.emit(event{Event: "result", Changes: &changes})
+		out.result(changes, nil)
 		return nil
 	}
 	node := s.facts.Config.Init.NodeRegistration.Name

@@ -136,11 +136,10 @@ func because(c plan.Change) string {
 }
 
 // result is the last event of a run that went well; text has said it already.
-func (r *reporter) result(changes int, n *next) error {
+func (r *reporter) result(changes int, n *next) {
 	if r.json != nil {
 		r.json.emit(event{Event: "result", Changes: &changes, Next: n})
 	}
-	return nil
 }
 
 // plan prints a preview on stdout.

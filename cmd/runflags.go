@@ -28,8 +28,8 @@ func (f *runFlags) add(s *pflag.FlagSet) {
 }
 
 func (f *runFlags) check() error {
-	if f.output != "text" && f.output != "json" {
-		return fmt.Errorf("cannot print as %q: --output takes text or json", f.output)
+	if err := checkOutput(f.output, "text", "json"); err != nil {
+		return err
 	}
 	if f.root == "" {
 		return fmt.Errorf("cannot use an empty --root: name a directory, or / for this machine")

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
@@ -95,19 +93,7 @@ func TestGoldenJoins(t *testing.T) {
 			if text := plan.Text(items, plan.TextOptions{Verbose: true}); strings.Contains(text, "PRIVATE KEY") || strings.Contains(text, "bootstrap token is in here") {
 				t.Error("the printed plan holds a secret")
 			}
-			got, golden := plan.Text(items, plan.TextOptions{}), filepath.Join("testdata", name+".plan")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("the plan changed (-golden +now); if that is meant, run with -update:\n%s", diff)
-			}
+			checkGolden(t, filepath.Join("testdata", name+".plan"), plan.Text(items, plan.TextOptions{}))
 		})
 	}
 }

@@ -86,21 +86,25 @@ func TestGoldenPlans(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := plan.Text(items, plan.TextOptions{})
-			golden := strings.TrimSuffix(input, ".yaml") + ".plan"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("the plan changed (-golden +now); if that is meant, run with -update:\n%s", diff)
-			}
+			checkGolden(t, strings.TrimSuffix(input, ".yaml")+".plan", plan.Text(items, plan.TextOptions{}))
 		})
+	}
+}
+
+// checkGolden compares a printed plan with its golden file, or with -update rewrites that.
+func checkGolden(t *testing.T, golden, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("the plan changed (-golden +now); if that is meant, run with -update:\n%s", diff)
 	}
 }
 
