@@ -111,6 +111,11 @@ func (c *Config) defaultInit(d Dynamic) error {
 	if err := i.defaultTokens(d.Token); err != nil {
 		return err
 	}
+	for n := range i.BootstrapTokens {
+		if t := &i.BootstrapTokens[n]; t.Generated {
+			setDefault(&t.Description, "made by kubewright for the first nodes that join")
+		}
+	}
 	setDefault(&i.LocalAPIEndpoint.BindPort, defaultBindPort)
 	i.LocalAPIEndpoint.defaultAddress(d.AdvertiseAddress)
 	i.NodeRegistration.setDefaults(d, true, c.warn)
@@ -169,7 +174,6 @@ func (i *InitConfiguration) defaultTokens(token func() (string, error)) error {
 			return err
 		}
 		t.Token, t.Generated = &BootstrapTokenString{ID: id, Secret: secret}, true
-		setDefault(&t.Description, "made by kubewright for the first nodes that join")
 	}
 	return nil
 }
