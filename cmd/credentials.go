@@ -1,7 +1,11 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,8 +25,8 @@ type credentials struct {
 	ca     []byte
 }
 
-// findCredentials reads the kubeconfig that is named, or else the first that is there of $KUBECONFIG, ~/.kube/config and
-// admin.conf, as kubeadm does.
+// findCredentials reads the kubeconfig that is named, or else the first that is there of $KUBECONFIG, or ~/.kube/config if
+// that is not set, and admin.conf, as kubeadm does. Unlike kubectl neither tool merges several files.
 func findCredentials(env *Env, named string) (*credentials, error) {
 	path := named
 	if path == "" {
@@ -33,10 +37,11 @@ func findCredentials(env *Env, named string) (*credentials, error) {
 	}
 	kc, err := clientcmd.LoadFromFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the credentials for the cluster: %w\nname another file with --kubeconfig", err)
-	}
-	for _, c := range kc.Clusters {
-		c.LocationOfOrigin = path
+		var file *fs.PathError
+		if errors.As(err, &file) { // it would name the file a second time
+			err = file.Err
+		}
+		return nil, fmt.Errorf("cannot read the credentials for the cluster in %s: %w\nname another file with --kubeconfig", path, err)
 	}
 	if err := clientcmd.ResolveLocalPaths(kc); err != nil {
 		return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
@@ -47,7 +52,7 @@ func findCredentials(env *Env, named string) (*credentials, error) {
 	}
 	a, err := cluster.ReadAccess(data, os.ReadFile)
 	if err != nil {
-		return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
+		return nil, fmt.Errorf("cannot use the credentials in %s: %w\nname another file with --kubeconfig", path, err)
 	}
 	return &credentials{path: path, data: data, server: a.Server, ca: a.CA}, nil
 }
@@ -57,6 +62,21 @@ func (c *credentials) explain(err error) error {
 	return fmt.Errorf("%w\nthe credentials are those in %s, the API server is %s", err, c.path, c.server)
 }
 
+// endpoint is where nodes join the cluster, "host:port".
+func (c *credentials) endpoint() (string, error) {
+	u, err := url.Parse(c.server)
+	if err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		return "", fmt.Errorf("cannot make a join command with %s, the API server in %s: nodes need its host and port alone\n"+
+			"name a kubeconfig of the cluster itself with --kubeconfig, as %s of its control-plane nodes",
+			c.server, c.path, config.AdminKubeconfig)
+	}
+	if u.Port() == "" {
+		return net.JoinHostPort(u.Hostname(), "443"), nil
+	}
+	return u.Host, nil
+}
+
+// searchCredentials takes the first file that is there. Empty words of $KUBECONFIG say nothing.
 func searchCredentials(env *Env) (string, error) {
 	variable := func(name string) string {
 		i := slices.IndexFunc(env.Environ, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
@@ -65,7 +85,7 @@ func searchCredentials(env *Env) (string, error) {
 		}
 		return strings.TrimPrefix(env.Environ[i], name+"=")
 	}
-	candidates := filepath.SplitList(variable("KUBECONFIG"))
+	candidates := slices.DeleteFunc(filepath.SplitList(variable("KUBECONFIG")), func(path string) bool { return path == "" })
 	if home := variable("HOME"); home != "" && len(candidates) == 0 {
 		candidates = append(candidates, filepath.Join(home, ".kube", "config"))
 	}
@@ -75,5 +95,6 @@ func searchCredentials(env *Env) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("cannot find credentials for the cluster: there is no %s\nname a kubeconfig with --kubeconfig, or run this on a control-plane node", orList(candidates))
+	return "", fmt.Errorf("cannot find credentials for the cluster: there is no %s\n"+
+		"name a kubeconfig with --kubeconfig, or run this on a control-plane node", orList(candidates))
 }
