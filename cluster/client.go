@@ -104,8 +104,11 @@ func (c *Client) Answers(ctx context.Context) error {
 	defer cancel()
 	err := get(ctx, c.http, c.server+"/livez")
 	var answer *answerError
-	if err == nil || errors.As(err, &answer) {
+	switch {
+	case err == nil || errors.As(err, &answer):
 		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("cannot reach the API server: no answer from %s within %s", c.server, upTimeout)
 	}
 	return fmt.Errorf("cannot reach the API server: %w", err)
 }
