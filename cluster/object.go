@@ -45,10 +45,7 @@ func (c *Client) Apply(ctx context.Context, obj runtime.Object, dryRun bool) (ru
 	if err != nil {
 		return nil, fmt.Errorf("cannot apply %s: %w", nameOf(want), err)
 	}
-	options := metav1.ApplyOptions{FieldManager: FieldManager, Force: true}
-	if dryRun {
-		options.DryRun = []string{metav1.DryRunAll}
-	}
+	options := metav1.ApplyOptions{FieldManager: FieldManager, Force: true, DryRun: only(dryRun)}
 	var result *unstructured.Unstructured
 	err = c.retry(ctx, func(ctx context.Context) (err error) {
 		result, err = api.Apply(ctx, want.GetName(), want, options)
@@ -75,6 +72,14 @@ func (c *Client) Delete(ctx context.Context, obj runtime.Object) error {
 	})
 	if err != nil {
 		return fmt.Errorf("cannot delete %s: %w", nameOf(want), err)
+	}
+	return nil
+}
+
+// only is what a request carries that must change nothing.
+func only(dryRun bool) []string {
+	if dryRun {
+		return []string{metav1.DryRunAll}
 	}
 	return nil
 }

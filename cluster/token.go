@@ -73,7 +73,6 @@ func Token(s *corev1.Secret) (config.BootstrapToken, error) {
 	slices.Sort(t.Usages)
 	if text := value(bootstrapapi.BootstrapTokenExtraGroupsKey); text != "" {
 		t.Groups = strings.Split(text, ",")
-		slices.Sort(t.Groups)
 	}
 	return t, nil
 }

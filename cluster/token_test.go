@@ -76,7 +76,7 @@ func TestToken(t *testing.T) {
 	}
 	got, err := Token(secret())
 	if err != nil || got.Token.String() != "abcdef.0123456789abcdef" || got.Description != "lab" || got.Expires.Hour() != 13 ||
-		!slices.Equal(got.Usages, []string{"authentication", "signing"}) || !slices.Equal(got.Groups, []string{"system:bootstrappers:a", "system:bootstrappers:b"}) {
+		!slices.Equal(got.Usages, []string{"authentication", "signing"}) || !slices.Equal(got.Groups, []string{"system:bootstrappers:b", "system:bootstrappers:a"}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for name, broken := range map[string]func(*corev1.Secret){

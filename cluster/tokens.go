@@ -43,18 +43,19 @@ func (c *Client) ListTokens(ctx context.Context) ([]corev1.Secret, error) {
 	return tokens, nil
 }
 
-// CreateToken stores a bootstrap token that must not be there yet, as manifests.BootstrapTokens makes it. When the answer to
-// a request is lost, the token that is then there is taken for the one that was sent if it has the same content.
-func (c *Client) CreateToken(ctx context.Context, token *corev1.Secret) error {
+// CreateToken stores a bootstrap token that must not be there yet, as manifests.BootstrapTokens makes it. With dryRun the API
+// server only says whether it would. When the answer to a request is lost, the token that is then there is taken for the one
+// that was sent if it has the same content.
+func (c *Client) CreateToken(ctx context.Context, token *corev1.Secret, dryRun bool) error {
 	want, api, err := c.open(token)
 	if err != nil {
 		return fmt.Errorf("cannot create %s: %w", nameOf(want), err)
 	}
 	lost := false
 	err = c.retry(ctx, func(ctx context.Context) error {
-		_, err := api.Create(ctx, want, metav1.CreateOptions{FieldManager: FieldManager})
+		_, err := api.Create(ctx, want, metav1.CreateOptions{FieldManager: FieldManager, DryRun: only(dryRun)})
 		if !apierrors.IsAlreadyExists(err) {
-			lost = lost || err != nil
+			lost = lost || err != nil && !dryRun
 			return withoutSecrets(err, want)
 		}
 		if lost && c.sameData(ctx, want) {
@@ -100,9 +101,9 @@ func TokenID(name string) (string, error) {
 	return name, nil
 }
 
-// DeleteToken removes the bootstrap token with this ID (the part before the dot), or with this whole token. The error when
-// there is none says so.
-func (c *Client) DeleteToken(ctx context.Context, name string) error {
+// DeleteToken removes the bootstrap token with this ID (the part before the dot), or with this whole token. With dryRun the API
+// server only says whether it would. The error when there is none says so.
+func (c *Client) DeleteToken(ctx context.Context, name string, dryRun bool) error {
 	id, err := TokenID(name)
 	if err != nil {
 		return err
@@ -110,11 +111,11 @@ func (c *Client) DeleteToken(ctx context.Context, name string) error {
 	api := c.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(metav1.NamespaceSystem)
 	lost := false
 	err = c.retry(ctx, func(ctx context.Context) error {
-		err := api.Delete(ctx, bootstraputil.BootstrapTokenSecretName(id), metav1.DeleteOptions{})
+		err := api.Delete(ctx, bootstraputil.BootstrapTokenSecretName(id), metav1.DeleteOptions{DryRun: only(dryRun)})
 		if apierrors.IsNotFound(err) && lost {
 			return nil
 		}
-		lost = lost || err != nil
+		lost = lost || err != nil && !dryRun
 		return err
 	})
 	switch {

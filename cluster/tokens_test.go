@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,7 +79,7 @@ func TestCreateToken(t *testing.T) {
 					refuse(w, code, map[int]string{409: "AlreadyExists", 500: "InternalError", 503: "ServiceUnavailable"}[code], "no")
 				}
 			})
-			err := c.CreateToken(t.Context(), tokenSecret())
+			err := c.CreateToken(t.Context(), tokenSecret(), false)
 			if posts != len(test.answers) {
 				t.Errorf("%d requests", posts)
 			}
@@ -115,7 +117,7 @@ func TestDeleteToken(t *testing.T) {
 				code := test.answers[min(asked, len(test.answers))-1]
 				refuse(w, code, map[int]string{403: "Forbidden", 404: "NotFound", 500: "InternalError"}[code], "no")
 			})
-			err := c.DeleteToken(t.Context(), test.id)
+			err := c.DeleteToken(t.Context(), test.id, false)
 			if asked != len(test.answers) {
 				t.Errorf("%d requests", asked)
 			}
@@ -123,5 +125,35 @@ func TestDeleteToken(t *testing.T) {
 				t.Errorf("error: %v", err)
 			}
 		})
+	}
+}
+
+func TestTokenDryRun(t *testing.T) {
+	code := 200
+	var asked []string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		var options struct{ DryRun []string }
+		_ = json.NewDecoder(r.Body).Decode(&options)
+		asked = append(asked, r.Method+" "+strings.Join(append(options.DryRun, r.URL.Query()["dryRun"]...), ","))
+		if code != 200 {
+			refuse(w, code, map[int]string{404: "NotFound", 409: "AlreadyExists"}[code], "no")
+			return
+		}
+		text, _ := json.Marshal(tokenSecret())
+		echo(w, text)
+	})
+	if err := errors.Join(c.CreateToken(t.Context(), tokenSecret(), true), c.DeleteToken(t.Context(), "abcdef", true)); err != nil {
+		t.Error(err)
+	}
+	code = 409
+	if err := c.CreateToken(t.Context(), tokenSecret(), true); err == nil || !strings.Contains(err.Error(), "there is a token with this ID already") {
+		t.Error(err)
+	}
+	code = 404
+	if err := c.DeleteToken(t.Context(), "abcdef", true); err == nil || !strings.Contains(err.Error(), "there is none with this ID") {
+		t.Error(err)
+	}
+	if want := []string{"POST All", "DELETE All", "POST All", "DELETE All"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/pflag"
 )
@@ -51,3 +52,11 @@ func (f *runFlags) makeRoot() error {
 
 // elsewhere says that only files are written, below another root.
 func (f *runFlags) elsewhere() bool { return f.root != "/" }
+
+// checkOutput says which forms a command can print.
+func checkOutput(have string, forms ...string) error {
+	if slices.Contains(forms, have) {
+		return nil
+	}
+	return fmt.Errorf("cannot print as %q: --output takes %s", have, orList(forms))
+}

@@ -9,55 +9,55 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/manifests"
-	"github.com/kubewright/kubewright/pki"
-	"github.com/kubewright/kubewright/templates"
 )
 
 // tokenCreateFlags are those of `token create`. They have kubeadm's names and meaning.
 type tokenCreateFlags struct {
-	tokenFlags
+	*tokenFlags
 	configFile, certificateKey, description string
 	groups, usages                          []string
 	ttl                                     time.Duration
 	printJoin                               bool
 }
 
-func newTokenCreate(env *Env) *cobra.Command {
-	f := &tokenCreateFlags{}
+func newTokenCreate(env *Env, common *tokenFlags) *cobra.Command {
+	f := &tokenCreateFlags{tokenFlags: common}
 	c := &cobra.Command{
-		Use: "create [token]", Short: "Create a token in the cluster, a random one unless it is given", Args: cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			f.inherit(c)
-			return f.run(c.Context(), env, c, first(args))
-		},
+		Use: "create [token]", Short: "Create a token in the cluster, a random one unless it is given",
+		Long: "Create a token in the cluster, a random one unless it is given, and print it. The join command of\n" +
+			"--print-join-command names the API server and the CA of the kubeconfig.",
+		Args: takes(1, "at most one, the token"),
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, c.Flags(), first(args)) },
 	}
 	s := c.Flags()
 	s.StringVar(&f.configFile, "config", "", "file with an InitConfiguration, whose bootstrapTokens are created; - is stdin")
-	s.StringVar(&f.certificateKey, "certificate-key", "", "with --print-join-command, print the command of a control-plane node with this key")
+	s.StringVar(&f.certificateKey, "certificate-key", "",
+		"with --print-join-command, print the command of a control-plane node with this key,\n"+
+			"which \"kubewright init phase upload-certs --upload-certs\" prints")
 	s.StringVar(&f.description, "description", "", "what the token is for")
-	s.StringSliceVar(&f.groups, "groups", []string{config.NodeBootstrapTokenAuthGroup}, "groups of whoever authenticates with the token")
+	s.StringSliceVar(&f.groups, "groups", []string{config.NodeBootstrapTokenAuthGroup},
+		"groups of whoever authenticates with the token")
 	s.BoolVar(&f.printJoin, "print-join-command", false, "print the command that joins a node with it, instead of the token")
 	s.DurationVar(&f.ttl, "ttl", config.DefaultTokenTTL, "how long the token is good, as in 1s, 2m, 3h; 0 means for ever")
-	s.StringSliceVar(&f.usages, "usages", []string{"signing", "authentication"}, "what the token is good for")
-	f.outputFlag(c, "text or json")
+	s.StringSliceVar(&f.usages, "usages", []string{"signing", "authentication"},
+		"what the token is good for: finding the cluster (signing), asking for a certificate (authentication)")
+	f.addOutput(c, "text or json")
 	return c
 }
 
-func (f *tokenCreateFlags) run(ctx context.Context, env *Env, c *cobra.Command, token string) error {
-	if err := checkOutput(f.output, "text", "json"); err != nil {
+// run finds all mistakes before anything is made: what the join command needs may be missing.
+func (f *tokenCreateFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, token string) error {
+	if err := errors.Join(checkOutput(f.output, "text", "json"), f.checkCertificateKey()); err != nil {
 		return err
 	}
-	if f.certificateKey != "" && !f.printJoin {
-		return errors.New("cannot use --certificate-key: it is part of the join command; add --print-join-command")
-	}
-	if err := checkCertificateKey(f.certificateKey); err != nil {
-		return err
-	}
-	wanted, err := f.wanted(env, c, token)
+	wanted, err := f.wanted(env, flags, token)
 	if err != nil {
 		return err
 	}
@@ -65,53 +65,62 @@ func (f *tokenCreateFlags) run(ctx context.Context, env *Env, c *cobra.Command, 
 	if err != nil {
 		return err
 	}
-	made := tokenMade{Token: wanted.Init.BootstrapTokens[0].Token.String(), Created: !f.dryRun}
-	if f.printJoin { // before anything is made: what the command needs may be missing
-		found, err := findCredentials(env, f.kubeconfig)
-		if err != nil {
-			return err
-		}
-		if made.Join, err = f.join(found, made.Token); err != nil {
-			return err
-		}
+	found, err := findCredentials(env, f.kubeconfig)
+	if err != nil {
+		return err
 	}
-	if f.dryRun {
-		return printToken(env, f.output, made)
-	}
-	client, found, err := f.open(ctx, env)
+	made, err := f.describe(wanted.Init.BootstrapTokens, found)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
 	defer cancel()
-	for _, s := range secrets {
-		if err := client.CreateToken(ctx, s); err != nil {
-			return found.explain(err)
-		}
+	client, err := f.open(ctx, found)
+	if err != nil {
+		return err
 	}
-	return printToken(env, f.output, made)
+	if err := f.create(ctx, env, client, secrets, made); err != nil {
+		return found.explain(err)
+	}
+	return nil
 }
 
-// wanted is the configuration with the tokens to create: those of the file, or the one that the flags describe.
-func (f *tokenCreateFlags) wanted(env *Env, c *cobra.Command, token string) (*config.Config, error) {
-	out := config.New()
-	if f.configFile != "" {
-		for _, name := range []string{"description", "groups", "ttl", "usages"} {
-			if c.Flags().Changed(name) {
-				return nil, fmt.Errorf("cannot mix --config with --%s: set it in bootstrapTokens of the configuration file", name)
+// create prints all tokens as JSON, each when it is there, or only the first one as text, as kubeadm does.
+func (f *tokenCreateFlags) create(
+	ctx context.Context, env *Env, client *cluster.Client, secrets []*corev1.Secret, made []tokenMade,
+) error {
+	var done []string
+	for i, s := range secrets {
+		if err := client.CreateToken(ctx, s, f.dryRun); err != nil {
+			if len(done) > 0 && !f.dryRun {
+				err = fmt.Errorf("%w\ncreated before that: %s", err, strings.Join(done, ", "))
 			}
+			return err
 		}
-		data, name, err := readConfig(env, f.configFile)
-		if err == nil {
-			out, err = config.LoadInit(data, name)
+		done = append(done, string(s.Data["token-id"]))
+		if f.output == "json" {
+			f.printToken(env, made[i])
 		}
-		if err != nil {
-			return nil, err
-		}
-	} else {
-		out.Init.BootstrapTokens = []config.BootstrapToken{{
-			Description: f.description, TTL: &metav1.Duration{Duration: f.ttl}, Usages: f.usages, Groups: f.groups,
-		}}
+	}
+	if f.output == "json" {
+		return nil
+	}
+	f.printToken(env, made[0])
+	switch {
+	case f.dryRun:
+		fmt.Fprintln(env.Stderr, "This was a dry run: no token was created.")
+	case len(done) > 1:
+		fmt.Fprintf(env.Stderr, "Created besides: %s. To see them: kubewright token list\n", strings.Join(done[1:], ", "))
+	}
+	return nil
+}
+
+// wanted is the configuration with the tokens to create: those of the file, or the one that the flags describe. A token that is
+// given is the value of the first.
+func (f *tokenCreateFlags) wanted(env *Env, flags *pflag.FlagSet, token string) (*config.Config, error) {
+	out, err := f.load(env, flags)
+	if err != nil {
+		return nil, err
 	}
 	if token != "" {
 		id, secret, err := config.ParseToken(token)
@@ -129,18 +138,36 @@ func (f *tokenCreateFlags) wanted(env *Env, c *cobra.Command, token string) (*co
 	return out, nil
 }
 
-// join is the command that joins a node with the token, from what the kubeconfig says about the cluster.
-func (f *tokenCreateFlags) join(found *credentials, token string) (string, error) {
-	hashes, err := pki.CAHashes(found.ca)
+func (f *tokenCreateFlags) load(env *Env, flags *pflag.FlagSet) (*config.Config, error) {
+	if f.configFile == "" {
+		out := config.New()
+		t := config.BootstrapToken{Description: f.description, TTL: &metav1.Duration{Duration: f.ttl}, Usages: f.usages}
+		if flags.Changed("groups") { // else they are those that go with the usages
+			t.Groups = f.groups
+		}
+		out.Init.BootstrapTokens = []config.BootstrapToken{t}
+		return out, nil
+	}
+	var mixed []string
+	for _, name := range []string{"description", "groups", "ttl", "usages"} {
+		if flags.Changed(name) {
+			mixed = append(mixed, "--"+name)
+		}
+	}
+	if len(mixed) > 0 {
+		return nil, fmt.Errorf("cannot mix --config with %s: set it in bootstrapTokens of the configuration file",
+			strings.Join(mixed, ", "))
+	}
+	data, name, err := readConfig(env, f.configFile)
 	if err != nil {
-		return "", fmt.Errorf("%w\nthe kubeconfig %s names no certificate-authority", err, found.path)
+		return nil, err
 	}
-	closing := templates.Closing{
-		Endpoint: strings.TrimPrefix(found.server, "https://"), Tokens: []string{token}, CAHashes: hashes,
-		Shared: true, UploadCerts: f.certificateKey != "", CertificateKey: f.certificateKey,
+	out, err := config.LoadInit(data, name)
+	if err != nil {
+		return nil, err
 	}
-	if f.certificateKey != "" {
-		return closing.ControlPlane()[0], nil
+	for _, warning := range out.Warnings {
+		fmt.Fprintln(env.Stderr, "warning: "+warning)
 	}
-	return closing.Worker()[0], nil
+	return out, nil
 }

@@ -23,29 +23,32 @@ type listedToken struct {
 	config.BootstrapToken `json:",inline"`
 }
 
-func newTokenList(env *Env) *cobra.Command {
-	f := &tokenFlags{}
+func newTokenList(env *Env, f *tokenFlags) *cobra.Command {
 	c := &cobra.Command{
-		Use: "list", Short: "List the tokens of the cluster", Args: cobra.NoArgs,
+		Use: "list", Short: "List the tokens of the cluster", Args: takes(0, "none"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			f.inherit(c)
 			if err := checkOutput(f.output, "text", "json", "yaml"); err != nil {
 				return err
 			}
 			return f.list(c.Context(), env)
 		},
 	}
-	f.outputFlag(c, "text, json or yaml: one object for each token")
+	f.addOutput(c, "text, json or yaml: one object for each token")
 	return c
 }
 
+// list warns of Secrets that claim to be tokens and are none, and goes on.
 func (f *tokenFlags) list(ctx context.Context, env *Env) error {
-	client, found, err := f.open(ctx, env)
+	found, err := findCredentials(env, f.kubeconfig)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
 	defer cancel()
+	client, err := f.open(ctx, found)
+	if err != nil {
+		return err
+	}
 	live, err := client.ListTokens(ctx)
 	if err != nil {
 		return found.explain(err)
@@ -62,18 +65,24 @@ func (f *tokenFlags) list(ctx context.Context, env *Env) error {
 	if f.output == "text" {
 		return tokenTable(env, tokens, time.Now())
 	}
-	for _, t := range tokens {
+	return f.objects(env, tokens)
+}
+
+// objects prints the tokens byte by byte as kubeadm does.
+func (f *tokenFlags) objects(env *Env, tokens []config.BootstrapToken) error {
+	for i, t := range tokens {
 		o := listedToken{metav1.TypeMeta{APIVersion: "output.kubeadm.k8s.io/v1alpha3", Kind: "BootstrapToken"}, t}
 		data, err := json.MarshalIndent(o, "", "    ")
 		if err == nil && f.output == "yaml" {
-			if data, err = yaml.JSONToYAML(data); err == nil {
-				data = append([]byte("---\n"), strings.TrimSuffix(string(data), "\n")...)
+			data, err = yaml.JSONToYAML(data)
+			if i > 0 {
+				data = append([]byte("---\n"), data...)
 			}
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("cannot print bootstrap token %s: %w", t.Token.ID, err)
 		}
-		fmt.Fprintln(env.Stdout, string(data))
+		fmt.Fprintln(env.Stdout, strings.TrimSuffix(string(data), "\n"))
 	}
 	return nil
 }

@@ -88,10 +88,10 @@ func TestReal(t *testing.T) {
 	if _, _, err := node.NodeReady(t.Context(), "w1"); err == nil || !strings.Contains(err.Error(), "Unauthorized") {
 		t.Errorf("a token that is not there: %v", err)
 	}
-	if err := admin.CreateToken(t.Context(), tokens[0]); err != nil {
+	if err := admin.CreateToken(t.Context(), tokens[0], false); err != nil {
 		t.Fatal(err)
 	}
-	if err := admin.CreateToken(t.Context(), tokens[0]); err == nil || !strings.Contains(err.Error(), "there is a token with this ID already") {
+	if err := admin.CreateToken(t.Context(), tokens[0], false); err == nil || !strings.Contains(err.Error(), "there is a token with this ID already") {
 		t.Errorf("a second token: %v", err)
 	}
 	eventually(t, func() error { // the authenticator has to see the token first
@@ -113,10 +113,10 @@ func TestReal(t *testing.T) {
 	if err != nil || len(list) != 1 || string(list[0].Data["token-id"]) != tokenID {
 		t.Errorf("tokens: %d, %v", len(list), err)
 	}
-	if err := admin.DeleteToken(t.Context(), tokenID); err != nil {
+	if err := admin.DeleteToken(t.Context(), tokenID, false); err != nil {
 		t.Error(err)
 	}
-	if err := admin.DeleteToken(t.Context(), tokenID); err == nil {
+	if err := admin.DeleteToken(t.Context(), tokenID, false); err == nil {
 		t.Error("a token was deleted twice")
 	}
 
