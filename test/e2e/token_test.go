@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -10,47 +9,80 @@ import (
 
 // checkTokens makes, lists and deletes tokens by either tool and looks at them with the other one.
 func checkTokens(t *testing.T, m *bed.Machine) {
-	const ours = "aaaaaa.0123456789abcdef"
+	const ours, finder = "aaaaaa.0123456789abcdef", "bbbbbb.0123456789abcdef"
 	if got := m.MustRun(t, "kubewright", "token", "create", ours, "--ttl", "1h", "--description", "ours"); strings.TrimSpace(got) != ours {
 		t.Errorf("token create: %q", got)
 	}
-	theirs := strings.TrimSpace(m.MustRun(t, "kubeadm", "token", "create", "--ttl", "2h"))
+	m.MustRun(t, "kubewright", "token", "create", finder, "--usages", "signing", "--ttl", "0")
+	theirs := strings.TrimSpace(m.MustRun(t, "kubeadm", "token", "create", "--ttl", "2h", "--groups", "system:bootstrappers:b,system:bootstrappers:a"))
 	for _, tool := range []string{"kubewright", "kubeadm"} {
-		list := m.MustRun(t, tool, "token", "list")
-		for _, want := range []string{ours, theirs, "59m", "authentication,signing", "ours"} {
+		list := strings.Join(strings.Fields(m.MustRun(t, tool, "token", "list")), " ")
+		for _, want := range []string{"TOKEN TTL EXPIRES USAGES DESCRIPTION EXTRA GROUPS", ours + " 59m ", " authentication,signing ours ",
+			finder + " <forever> <never> signing <none> <none>", theirs, "system:bootstrappers:b,system:bootstrappers:a"} {
 			if !strings.Contains(list, want) {
 				t.Errorf("%s token list lacks %s:\n%s", tool, want, list)
 			}
 		}
 	}
-	found := map[string][]string{}
-	for _, tool := range []string{"kubewright", "kubeadm"} {
-		dec := json.NewDecoder(strings.NewReader(m.MustRun(t, tool, "token", "list", "-o", "json")))
-		for dec.More() {
-			var token struct{ APIVersion, Kind, Token, Expires string }
-			if err := dec.Decode(&token); err != nil {
-				t.Fatal(err)
-			}
-			found[tool] = append(found[tool], token.APIVersion+token.Kind+token.Token+token.Expires)
+	for _, form := range []string{"json", "yaml"} {
+		own, other := m.MustRun(t, "kubewright", "token", "list", "-o", form), m.MustRun(t, "kubeadm", "token", "list", "-o", form)
+		if own != other || !strings.Contains(own, ours) {
+			t.Errorf("the tools list different tokens as %s:\n%s\n%s", form, own, other)
 		}
 	}
-	if len(found["kubeadm"]) < 3 || strings.Join(found["kubeadm"], " ") != strings.Join(found["kubewright"], " ") {
-		t.Errorf("the tools list different tokens:\n%v", found)
+	sameCommand(t, m, "cccccc.0123456789abcdef")
+	sameCommand(t, m, "dddddd.0123456789abcdef", "--certificate-key", strings.Repeat("0123456789abcdef", 4))
+	tokenMistakes(t, m, ours)
+	m.MustRun(t, "kubewright", "token", "delete", theirs[:6])
+	m.MustRun(t, "kubeadm", "token", "delete", ours, finder)
+	for _, tool := range []string{"kubewright", "kubeadm"} {
+		list := m.MustRun(t, tool, "token", "list")
+		for _, gone := range []string{ours, finder, theirs} {
+			if strings.Contains(list, gone) {
+				t.Errorf("%s still lists what was deleted:\n%s", tool, list)
+			}
+		}
 	}
-	if r := run(m, "kubewright", "token", "create", ours); r.code == 0 || !strings.Contains(r.err, "token delete aaaaaa") || strings.Contains(r.err, "0123456789abcdef") {
-		t.Errorf("a token that is there: %+v", r)
+}
+
+// sameCommand has both tools print the join command of a token, which neither leaves behind.
+func sameCommand(t *testing.T, m *bed.Machine, token string, args ...string) {
+	t.Helper()
+	var printed []string
+	for _, tool := range []string{"kubewright", "kubeadm"} {
+		words := strings.Fields(m.MustRun(t, append([]string{tool, "token", "create", token, "--print-join-command"}, args...)...))
+		if len(words) < 7 || words[0] != tool {
+			t.Fatalf("%s token create: %q", tool, words)
+		}
+		printed = append(printed, strings.Join(words[1:], " "))
+		m.MustRun(t, tool, "token", "delete", token)
 	}
-	if r := run(m, "kubewright", "token", "delete", theirs, "--dry-run"); r.code != 0 || !strings.Contains(r.out, "would be deleted") {
+	if printed[0] != printed[1] {
+		t.Errorf("different join commands:\n%s\n%s", printed[0], printed[1])
+	}
+}
+
+// tokenMistakes are those that only a cluster can tell, and dry runs, which tell the same and change nothing.
+func tokenMistakes(t *testing.T, m *bed.Machine, there string) {
+	t.Helper()
+	before := m.MustRun(t, "kubeadm", "token", "list", "-o", "json")
+	for _, dry := range [][]string{nil, {"--dry-run"}} {
+		r := run(m, append([]string{"kubewright", "token", "create", there}, dry...)...)
+		if r.code == 0 || !strings.Contains(r.err, "token delete "+there[:6]) || strings.Contains(r.err, there[7:]) {
+			t.Errorf("a token that is there: %+v", r)
+		}
+		r = run(m, append([]string{"kubewright", "token", "delete", "zzzzzz." + there[7:]}, dry...)...)
+		if r.code == 0 || !strings.Contains(r.err, "kubewright token list") || strings.Contains(r.err, there[7:]) {
+			t.Errorf("a token that is not there: %+v", r)
+		}
+	}
+	if r := run(m, "kubewright", "token", "delete", there, "--dry-run"); r.code != 0 || !strings.Contains(r.out, "would be deleted") {
 		t.Errorf("a dry run of delete: %+v", r)
 	}
-	m.MustRun(t, "kubewright", "token", "delete", theirs[:6])
-	m.MustRun(t, "kubeadm", "token", "delete", ours)
-	for _, tool := range []string{"kubewright", "kubeadm"} {
-		if list := m.MustRun(t, tool, "token", "list"); strings.Contains(list, ours) || strings.Contains(list, theirs) {
-			t.Errorf("%s still lists what was deleted:\n%s", tool, list)
-		}
+	if r := run(m, "kubewright", "token", "create", "eeeeee."+there[7:], "--dry-run"); r.code != 0 || !strings.Contains(r.err, "no token was created") {
+		t.Errorf("a dry run of create: %+v", r)
 	}
-	if r := run(m, "kubewright", "token", "delete", "aaaaaa"); r.code == 0 || !strings.Contains(r.err, "kubewright token list") {
-		t.Errorf("a token that is gone: %+v", r)
+	if after := m.MustRun(t, "kubeadm", "token", "list", "-o", "json"); after != before {
+		t.Errorf("mistakes or dry runs changed tokens:\n%s\n%s", before, after)
 	}
 }
