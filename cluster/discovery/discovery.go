@@ -3,8 +3,8 @@
 package discovery
 
 import (
-	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -25,15 +25,20 @@ type Options struct {
 	UnsafeSkipCA bool
 	// TLSToken is the token that goes into the credentials which are returned. Default: the token of discovery.
 	TLSToken string
-	// Patience is how long something is waited for that may mend itself: an API server that does not answer, a signature that
-	// the controller manager has not made yet. What is more likely a mistake is waited for a fifth of it. Default ten seconds.
+	// Patience is how long something is waited for that may mend itself: a signature that the controller manager has not made
+	// yet. What is more likely a mistake is waited for a fifth of it. Default ten seconds.
 	Patience time.Duration
+	// Reach is how long an API server is waited for that does not answer. Default Patience.
+	Reach time.Duration
 	// Timeout bounds the whole. Default five minutes.
 	Timeout time.Duration
 	// Now is the clock by which certificates are judged. Default time.Now.
 	Now func() time.Time
 	// Progress, when set, is told what is waited for, each time that it changes.
 	Progress func(string)
+
+	// request bounds one request; tests make it shorter.
+	request time.Duration
 }
 
 // Found is the cluster.
@@ -52,6 +57,12 @@ func (o Options) withDefaults() Options {
 	if o.Patience <= 0 {
 		o.Patience = 10 * time.Second
 	}
+	if o.Reach <= 0 {
+		o.Reach = o.Patience
+	}
+	if o.request <= 0 {
+		o.request = requestTimeout
+	}
 	if o.Timeout <= 0 {
 		o.Timeout = 5 * time.Minute
 	}
@@ -69,8 +80,9 @@ func (o Options) token() string {
 	return o.TLSToken
 }
 
-// ByToken reads the cluster's public cluster-info, checks that it is signed with the token and that its CA is pinned, and reads
-// it again over a connection that the pinned CA secures: the bytes must be the same. That is two requests.
+// ByToken reads the cluster's public cluster-info, checks that it is signed with the token and that its CA is pinned, and that
+// who sent it had a certificate of the pinned CA. That is one request: the server has proved to have the key of its certificate,
+// and who may have such a one can be judged as well when the answer is here.
 //
 // The error says what is wrong and how to mend it: the endpoint does not answer, is no API server or hides cluster-info; the
 // token is not known, has expired or has another secret; no pin matches; a clock is wrong; somebody is in the middle.
@@ -89,7 +101,7 @@ func ByToken(ctx context.Context, o Options) (*Found, error) {
 
 // look does it once.
 func (o Options) look(ctx context.Context) (*Found, error) {
-	first, err := o.read(ctx, nil)
+	first, err := o.read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +113,7 @@ func (o Options) look(ctx context.Context) (*Found, error) {
 		return nil, fmt.Errorf("%w\n%s", err, howToInform)
 	}
 	if len(o.CAHashes) > 0 {
-		if err := o.compare(ctx, first, info); err != nil {
+		if err := o.compare(first, info); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +121,7 @@ func (o Options) look(ctx context.Context) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Found{CA: info.cluster.CertificateAuthorityData, Server: info.cluster.Server, Kubeconfig: kubeconfig, Warnings: o.skewed(first)}, nil
+	return &Found{CA: info.cluster.CertificateAuthorityData, Server: info.cluster.Server, Kubeconfig: kubeconfig}, nil
 }
 
 // verify checks the signature that the token makes over cluster-info.
@@ -125,27 +137,34 @@ func (o Options) verify(a *answer) error {
 	return nil
 }
 
-// compare checks the pins, and reads cluster-info again from a server that proves to be of the pinned CA. A signed list of CAs
-// may hold others besides the pinned one, put there by somebody else who knows the token: those do not count here.
-func (o Options) compare(ctx context.Context, first *answer, info *kubeconfig) error {
+// compare checks the pins, and that the server proved to be of the pinned CA. A signed list of CAs may hold others besides the
+// pinned one, put there by somebody else who knows the token: those do not count here.
+func (o Options) compare(first *answer, info *kubeconfig) error {
 	pinned := pinned(info.cluster.CertificateAuthorityData, o.CAHashes)
 	if len(pinned) == 0 {
 		return errors.New("the cluster's CA is not the one that --discovery-token-ca-cert-hash pins: the pin is misspelt or of another cluster, " +
 			"or somebody is in the middle\n" + howToPin)
 	}
-	second, err := o.read(ctx, pinned)
-	var tls *untrusted
-	switch {
-	case errors.As(err, &tls):
-		return o.distrust(tls, first)
-	case err != nil:
-		return err
-	case !bytes.Equal(first.kubeconfig, second.kubeconfig):
-		return o.later("changed", o.Patience/5, errors.New("cluster-info is not the same over a connection that the pinned CA secures: "+
-			"it is being changed, or somebody is in the middle"))
+	if err := o.vouched(first, pinned); err != nil {
+		return o.distrust(&untrusted{err}, first.skew)
 	}
-	first.skew = second.skew // nobody in between can have set this one
 	return nil
+}
+
+// vouched says whether one of the roots vouches for the server's certificate, as a TLS client asks.
+func (o Options) vouched(a *answer, roots []*x509.Certificate) error {
+	if len(a.chain) == 0 {
+		return errors.New("the server has shown no certificate")
+	}
+	v := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), DNSName: a.host, CurrentTime: o.Now()}
+	for _, cert := range roots {
+		v.Roots.AddCert(cert)
+	}
+	for _, cert := range a.chain[1:] {
+		v.Intermediates.AddCert(cert)
+	}
+	_, err := a.chain[0].Verify(v)
+	return err
 }
 
 // What mends things; the commands run on a control-plane node.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -53,10 +54,10 @@ func TestByToken(t *testing.T) {
 		token    string
 		requests int32
 	}{
-		"pinned":        {func(*Options) {}, tokenID + "." + tokenSecret, 2},
-		"capital pin":   {func(o *Options) { o.CAHashes[0] = "sha256:" + strings.ToUpper(o.CAHashes[0][7:]) }, tokenID + "." + tokenSecret, 2},
-		"one of pins":   {func(o *Options) { o.CAHashes = append([]string{"sha256:00"}, o.CAHashes...) }, tokenID + "." + tokenSecret, 2},
-		"other token":   {func(o *Options) { o.TLSToken = "zzzzzz.0123456789zzzzzz" }, "zzzzzz.0123456789zzzzzz", 2},
+		"pinned":        {func(*Options) {}, tokenID + "." + tokenSecret, 1},
+		"capital pin":   {func(o *Options) { o.CAHashes[0] = "sha256:" + strings.ToUpper(o.CAHashes[0][7:]) }, tokenID + "." + tokenSecret, 1},
+		"one of pins":   {func(o *Options) { o.CAHashes = append([]string{"sha256:00"}, o.CAHashes...) }, tokenID + "." + tokenSecret, 1},
+		"other token":   {func(o *Options) { o.TLSToken = "zzzzzz.0123456789zzzzzz" }, "zzzzzz.0123456789zzzzzz", 1},
 		"without a pin": {func(o *Options) { o.CAHashes, o.UnsafeSkipCA = nil, true }, tokenID + "." + tokenSecret, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,31 +172,28 @@ func TestByTokenEndsWithContext(t *testing.T) {
 	}
 }
 
-// The clocks differ, but the certificate is good by both.
-func TestSkewWarns(t *testing.T) {
-	for skew, want := range map[time.Duration]string{
-		30 * time.Minute:  "this machine's clock is 30m0s ahead of the API server's; ",
-		-30 * time.Minute: "this machine's clock is 30m0s behind the API server's; ",
-		3 * time.Minute:   "",
+// Who answers nothing is given up soon, whether it listens or not; the user may say that it is to be waited for.
+func TestSilence(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	kubeconfig := bytesOf(t, brought(t, "https://"+l.Addr().String(), newCA(t).pem, &clientcmdapi.AuthInfo{Token: "t"}))
+	for name, ask := range map[string]func(Options) (*Found, error){
+		"token": func(o Options) (*Found, error) { return ByToken(t.Context(), o) },
+		"file":  func(o Options) (*Found, error) { return ByFile(t.Context(), kubeconfig, files(nil), o) },
 	} {
-		from, to := time.Now().Add(-2*time.Hour), time.Now().Add(2*time.Hour)
-		ca := newCA(t, from, to)
-		leaf := ca.leaf(t, validity(from, to))
-		var text string
-		a := serve(t, &tls.Config{Certificates: []tls.Certificate{leaf}}, func(w http.ResponseWriter, _ *http.Request, _ int) {
-			w.Header().Set("Date", time.Now().UTC().Truncate(time.Second).Format(http.TimeFormat))
-			signed(w, text, tokenSecret)
-		})
-		text = info(t, a.URL, ca.pem)
-		o := options(a, ca)
-		o.Now = func() time.Time { return time.Now().Truncate(time.Second).Add(skew) }
-		found, err := ByToken(t.Context(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := strings.Join(found.Warnings, "\n")
-		if (got == "") != (want == "") || !strings.HasPrefix(got, want) {
-			t.Errorf("%v: %q", skew, got)
+		for reach, most := range map[time.Duration]time.Duration{0: 1200 * time.Millisecond, 1500 * time.Millisecond: 4 * time.Second} {
+			o := Options{
+				Endpoint: l.Addr().String(), TokenID: tokenID, TokenSecret: tokenSecret, UnsafeSkipCA: true,
+				Patience: 300 * time.Millisecond, Reach: reach, request: 400 * time.Millisecond,
+			}
+			began := time.Now()
+			_, err := ask(o)
+			if past := time.Since(began); err == nil || past > most || past < reach || !strings.Contains(err.Error(), "it can't be reached") {
+				t.Errorf("%s, %s: after %s: %v", name, reach, past, err)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -12,8 +13,8 @@ import (
 	"time"
 )
 
-// tolerated is how much clocks may differ before it is worth a word: certificates are dated back by five minutes.
-const tolerated = 5 * time.Minute
+// tolerated is how much clocks may differ before they are a cause of what is wrong.
+const tolerated = 10 * time.Second
 
 // untrusted is an error about the server's certificate.
 type untrusted struct{ cause error }
@@ -52,17 +53,17 @@ func (o Options) explain(err error, proxy string) error {
 	default:
 		err = fmt.Errorf("the connection is cut: %w\nis the API server starting, or does a load balancer have no API server to give it to?%s", err, through)
 	}
-	return o.later("unreachable", o.Patience, err)
+	return o.later("unreachable", o.Reach, err)
 }
 
-// distrust says why a server did not prove to be of the pinned CA.
-func (o Options) distrust(tls *untrusted, first *answer) error {
+// distrust says why a server did not prove to be of the pinned CA. skew is how far its clock is ahead.
+func (o Options) distrust(tls *untrusted, skew time.Duration) error {
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	var name x509.HostnameError
 	switch {
 	case errors.As(tls, &invalid) && invalid.Reason == x509.Expired:
-		return o.expired(invalid.Cert, first.skew)
+		return o.expired(invalid.Cert, skew)
 	case errors.As(tls, &unknown):
 		return fmt.Errorf("the server's certificate is not signed by the pinned CA: somebody is in the middle, or the CA is being replaced "+
 			"and the other one must be pinned, too: %w", tls)
@@ -74,13 +75,18 @@ func (o Options) distrust(tls *untrusted, first *answer) error {
 }
 
 // distrustFile says why a server did not prove to be the one that the discovery file trusts.
-func (o Options) distrustFile(tls *untrusted) error {
+func (o Options) distrustFile(ctx context.Context, tls *untrusted, server string) error {
 	var unknown x509.UnknownAuthorityError
 	if errors.As(tls, &unknown) {
 		return fmt.Errorf("the server's certificate is not signed by the CA that the discovery file trusts: the file is of another cluster, "+
 			"or somebody is in the middle: %w", tls)
 	}
-	return o.distrust(tls, &answer{})
+	var invalid x509.CertificateInvalidError
+	skew := time.Duration(0)
+	if errors.As(tls, &invalid) && invalid.Reason == x509.Expired {
+		skew = o.clockOf(ctx, server)
+	}
+	return o.distrust(tls, skew)
 }
 
 // expired says which clock makes a certificate not valid now. Of the server's clock only its own word is known.
@@ -95,17 +101,10 @@ func (o Options) expired(cert *x509.Certificate, skew time.Duration) error {
 	}
 	text := fmt.Sprintf("%s %s, and here it is %s", which, when, now.UTC().Format(time.RFC3339))
 	if skew.Abs() > tolerated {
-		return fmt.Errorf("%s: %s\nset the clock of this machine, as with: timedatectl set-ntp true", text, apart(skew))
+		return fmt.Errorf("%s and by the server's clock %s: %s\nset the clock of this machine, as with: timedatectl set-ntp true",
+			text, now.Add(skew).UTC().Format(time.RFC3339), apart(skew))
 	}
 	return fmt.Errorf("%s: is the clock of this machine right?\nlook at the certificates, on a control-plane node: kubeadm certs check-expiration", text)
-}
-
-// skewed warns when the clocks differ by so much that certificates made there may not be valid here.
-func (o Options) skewed(a *answer) []string {
-	if a.skew.Abs() <= tolerated {
-		return nil
-	}
-	return []string{apart(a.skew) + "; certificates may not be valid yet, or not any more: set the clock"}
 }
 
 func apart(skew time.Duration) string {
@@ -113,7 +112,7 @@ func apart(skew time.Duration) string {
 	if skew < 0 {
 		direction = "ahead of"
 	}
-	return fmt.Sprintf("this machine's clock is %s %s the API server's", skew.Abs().Round(time.Minute), direction)
+	return fmt.Sprintf("this machine's clock is %.0f seconds %s the API server's", skew.Abs().Seconds(), direction)
 }
 
 // proxyFor is the proxy that the environment asks for, without its password.

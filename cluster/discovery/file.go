@@ -95,14 +95,14 @@ func (o Options) check(ctx context.Context, k *kubeconfig) (warnings []string, e
 	if err != nil {
 		return nil, err
 	}
-	client, err := cluster.New(text, cluster.Options{})
+	client, err := cluster.New(text, cluster.Options{Timeout: o.request, Patience: o.Reach})
 	if err != nil {
 		return nil, err
 	}
 	if o.Progress != nil {
 		o.Progress("asking " + k.cluster.Server)
 	}
-	asked, cancel := context.WithTimeout(ctx, min(o.Patience, o.Timeout))
+	asked, cancel := context.WithTimeout(ctx, min(max(o.Reach, o.request), o.Timeout))
 	defer cancel()
 	live, err := client.Live(asked, &corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
@@ -117,7 +117,7 @@ func (o Options) check(ctx context.Context, k *kubeconfig) (warnings []string, e
 	case apierrors.IsUnauthorized(err):
 		return nil, errors.New("the API server does not accept the credentials in it: have they expired?")
 	case err != nil:
-		return nil, o.explainFile(ctx, err)
+		return nil, o.explainFile(ctx, err, k.cluster.Server)
 	}
 	if hidden != "" {
 		if len(k.cluster.CertificateAuthorityData) == 0 {
@@ -148,7 +148,7 @@ func (k *kubeconfig) agree(live *unstructured.Unstructured) (warnings []string, 
 }
 
 // explainFile says what a failed request means when the file decides about trust.
-func (o Options) explainFile(ctx context.Context, err error) error {
+func (o Options) explainFile(ctx context.Context, err error, server string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
@@ -158,7 +158,7 @@ func (o Options) explainFile(ctx context.Context, err error) error {
 	err = o.explain(err, "")
 	var tls *untrusted
 	if errors.As(err, &tls) {
-		return o.distrustFile(tls)
+		return o.distrustFile(ctx, tls, server)
 	}
 	return err
 }

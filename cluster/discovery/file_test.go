@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -272,6 +274,25 @@ func TestFetchFile(t *testing.T) {
 		t.Errorf("error: %v", err)
 	}
 	if _, err := FetchFile(t.Context(), "http://127.0.0.1:1/x"); err == nil || !strings.HasSuffix(err.Error(), "it is not an https URL") {
+		t.Error(err)
+	}
+}
+
+// The API server's certificate is good by its own clock, which is two hours behind ours.
+func TestFileSkew(t *testing.T) {
+	ca := newCA(t, time.Now().Add(-5*time.Hour), time.Now().Add(time.Hour))
+	leaf := ca.leaf(t, validity(time.Now().Add(-4*time.Hour), time.Now().Add(-time.Hour)))
+	a := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(-2*time.Hour).UTC().Format(http.TimeFormat))
+		refuse(w, http.StatusForbidden, "Forbidden")
+	}))
+	a.TLS = &tls.Config{Certificates: []tls.Certificate{leaf}}
+	a.Config.ErrorLog = log.New(io.Discard, "", 0)
+	a.StartTLS()
+	defer a.Close()
+	_, err := ByFile(t.Context(), bytesOf(t, brought(t, a.URL, ca.pem, &clientcmdapi.AuthInfo{Token: "t"})), files(nil), Options{})
+	if err == nil || !strings.Contains(err.Error(), "this machine's clock is 720") || !strings.Contains(err.Error(), "seconds ahead of the API server's") ||
+		!strings.Contains(err.Error(), "timedatectl") {
 		t.Error(err)
 	}
 }

@@ -37,6 +37,7 @@ func patiently(ctx context.Context, o Options, try func(context.Context) (*Found
 	began, told := map[string]time.Time{}, ""
 	var last error
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		tried := time.Now()
 		found, err := try(bounded)
 		if err == nil {
 			return found, nil
@@ -50,7 +51,7 @@ func patiently(ctx context.Context, o Options, try func(context.Context) (*Found
 		}
 		since, seen := began[trouble.kind]
 		if !seen {
-			since = time.Now()
+			since = tried // the try may have been patient itself
 			began[trouble.kind] = since
 		}
 		if time.Since(since) >= trouble.patience {

@@ -19,7 +19,7 @@ const (
 	// dialTimeout bounds one try to connect, and requestTimeout all of a request: an emulated machine needs several seconds for
 	// a TLS handshake.
 	dialTimeout    = 5 * time.Second
-	requestTimeout = 30 * time.Second
+	requestTimeout = 15 * time.Second
 	// mostBytes is far more than cluster-info or a kubeconfig ever has.
 	mostBytes = 1 << 20
 )
@@ -29,23 +29,21 @@ type answer struct {
 	kubeconfig []byte
 	signature  string        // by the token; empty when there is none
 	skew       time.Duration // how far the server's clock is ahead of ours; 0 when it does not tell
+	// host is who was asked, and chain are the certificates of who answered: it has the key of the first, and nothing else is
+	// known of it yet.
+	host  string
+	chain []*x509.Certificate
 }
 
-// read gets cluster-info without credentials. With roots, the server must prove to be of one of them; else everybody is believed
-// to be it, and only a signature says something.
-func (o Options) read(ctx context.Context, roots []*x509.Certificate) (*answer, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, Time: o.Now, InsecureSkipVerify: roots == nil} //nolint:gosec // see above
-	if roots != nil {
-		config.RootCAs = x509.NewCertPool()
-		for _, cert := range roots {
-			config.RootCAs.AddCert(cert)
-		}
-	}
+// read gets cluster-info without credentials. Everybody is believed to be the server: whether it is, its signature and its
+// certificates say afterwards.
+func (o Options) read(ctx context.Context) (*answer, error) {
 	transport := &http.Transport{
-		TLSClientConfig: config, Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}, //nolint:gosec // see above
+		Proxy:           http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		DisableKeepAlives: true, // another try may find another server behind the same address
 	}
-	client := &http.Client{Timeout: requestTimeout, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+	client := &http.Client{Timeout: o.request, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // no API server does that
 	}}
 	url := "https://" + o.Endpoint + "/api/v1/namespaces/kube-public/configmaps/" + bootstrapapi.ConfigMapClusterInfo
@@ -63,7 +61,12 @@ func (o Options) read(ctx context.Context, roots []*x509.Certificate) (*answer, 
 	if err != nil {
 		return nil, o.explain(err, proxyFor(req))
 	}
-	return o.understand(resp, body)
+	a, err := o.understand(resp, body)
+	if err != nil {
+		return nil, err
+	}
+	a.host, a.chain = req.URL.Hostname(), resp.TLS.PeerCertificates
+	return a, nil
 }
 
 var errNotAPI = errors.New("that is not how an API server answers: is it the right address and port?")
@@ -80,7 +83,7 @@ func (o Options) understand(resp *http.Response, body []byte) (*answer, error) {
 	}
 	switch code := resp.StatusCode; {
 	case code >= 500 || code == http.StatusTooManyRequests:
-		return nil, o.later("busy", o.Patience, fmt.Errorf("the API server, or a load balancer before it, answers %s", resp.Status))
+		return nil, o.later("busy", o.Reach, fmt.Errorf("the API server, or a load balancer before it, answers %s", resp.Status))
 	case object.Kind == "Status" && code == http.StatusNotFound:
 		return nil, o.later("missing", o.Patience/5, errors.New("the cluster has no ConfigMap kube-public/cluster-info\n"+howToInform))
 	case object.Kind == "Status" && code == http.StatusForbidden:
@@ -96,11 +99,38 @@ func (o Options) understand(resp *http.Response, body []byte) (*answer, error) {
 		kubeconfig: []byte(object.Data[bootstrapapi.KubeConfigKey]),
 		signature:  object.Data[bootstrapapi.JWSSignatureKeyPrefix+o.TokenID],
 	}
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		a.skew = date.Sub(o.Now())
-	}
+	a.skew = o.skew(resp)
 	if len(a.kubeconfig) == 0 {
 		return nil, errors.New("ConfigMap kube-public/cluster-info holds no kubeconfig\n" + howToInform)
 	}
 	return a, nil
+}
+
+// skew is how far the server's clock is ahead of ours; 0 when it does not tell.
+func (o Options) skew(resp *http.Response) time.Duration {
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0
+	}
+	return date.Sub(o.Now())
+}
+
+// clockOf is the same, asked of a server whose certificate is not valid now, so that only its own word is known.
+func (o Options) clockOf(ctx context.Context, server string) time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/version", nil)
+	if err != nil {
+		return 0
+	}
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}, //nolint:gosec // nothing is sent, and only the date read
+		Proxy:           http.ProxyFromEnvironment, DisableKeepAlives: true,
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	return o.skew(resp)
 }
