@@ -11,11 +11,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // FieldManager is the name under which kubewright owns fields of the objects that it applies.
@@ -26,6 +28,8 @@ type Options struct {
 	// Server replaces the kubeconfig's server, as "https://10.0.0.5:6443": init talks to its own API server even when
 	// the kubeconfig names a load balancer that does not know it yet. Default: the kubeconfig's.
 	Server string
+	// Read reads the files that the kubeconfig names. Default os.ReadFile, each time that they are needed.
+	Read func(path string) ([]byte, error)
 	// Timeout bounds one request. Default 30 seconds: an emulated machine needs several for a TLS handshake.
 	Timeout time.Duration
 	// Patience is how long a request is tried again while the same thing is wrong: no answer, or the same
@@ -43,6 +47,7 @@ type Client struct {
 	direct   *http.Client // for the machine itself: without the proxies of the environment, and for the host that is asked
 	dynamic  dynamic.Interface
 	patience time.Duration
+	ahead    *atomic.Pointer[time.Duration] // the API server's clock
 }
 
 // New makes a client from the bytes of a kubeconfig. It sends nothing. The kubeconfig must hold its credentials or name files
@@ -51,6 +56,9 @@ func New(kubeconfig []byte, o Options) (*Client, error) {
 	loaded, err := clientcmd.Load(kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the kubeconfig: %w", err)
+	}
+	if err := embed(loaded, o.Read); err != nil {
+		return nil, fmt.Errorf("cannot use the kubeconfig: %w", err)
 	}
 	overrides := &clientcmd.ConfigOverrides{}
 	overrides.ClusterInfo.Server = o.Server
@@ -65,6 +73,8 @@ func New(kubeconfig []byte, o Options) (*Client, error) {
 	c.QPS = -1 // we send some dozens of requests once; a client-side limit would only slow them down
 	c.UserAgent = FieldManager
 	c.WarningHandler = rest.NoWarnings{}
+	ahead := &atomic.Pointer[time.Duration]{}
+	c.Wrap(func(next http.RoundTripper) http.RoundTripper { return dated{next, ahead} })
 	transport, err := rest.HTTPClientFor(c)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the kubeconfig: %w", err)
@@ -80,7 +90,31 @@ func New(kubeconfig []byte, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the kubeconfig: %w", err)
 	}
-	return &Client{server: strings.TrimSuffix(c.Host, "/"), http: transport, direct: direct, dynamic: d, patience: o.Patience}, nil
+	return &Client{
+		server: strings.TrimSuffix(c.Host, "/"), http: transport, direct: direct, dynamic: d, patience: o.Patience, ahead: ahead,
+	}, nil
+}
+
+// embed puts the files that a kubeconfig names into it.
+func embed(kc *clientcmdapi.Config, read func(string) ([]byte, error)) error {
+	if read == nil {
+		return nil
+	}
+	put := func(path *string, into *[]byte) (err error) {
+		if *path != "" && len(*into) == 0 {
+			*into, err = read(*path)
+		}
+		*path = ""
+		return err
+	}
+	var errs []error
+	for _, c := range kc.Clusters {
+		errs = append(errs, put(&c.CertificateAuthority, &c.CertificateAuthorityData))
+	}
+	for _, u := range kc.AuthInfos {
+		errs = append(errs, put(&u.ClientCertificate, &u.ClientCertificateData), put(&u.ClientKey, &u.ClientKeyData))
+	}
+	return errors.Join(errs...)
 }
 
 // Server returns the URL of the API server that the client talks to.

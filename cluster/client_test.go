@@ -241,3 +241,20 @@ func TestErrorsHideSecrets(t *testing.T) {
 		t.Errorf("the cause is lost: %#v", err)
 	}
 }
+
+// TestSkew: the answer tells the server's time.
+func TestSkew(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+		refuse(w, 404, "NotFound", "no")
+	})
+	if c.Skew() != 0 {
+		t.Errorf("before it was asked: %s", c.Skew())
+	}
+	if _, _, err := c.NodeReady(t.Context(), "w1"); err != nil {
+		t.Fatal(err)
+	}
+	if off := c.Skew() + time.Hour; off.Abs() > 3*time.Second {
+		t.Errorf("skew %s", c.Skew())
+	}
+}

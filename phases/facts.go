@@ -91,6 +91,8 @@ type Joining struct {
 	Shared map[string]manifests.SharedFile
 	// Refused says that the kubelet's credentials on this machine are not taken by the cluster any more: others are asked for.
 	Refused bool
+	// Skew is how far the API server's clock is ahead of this machine's.
+	Skew time.Duration
 	// Unregistered says that the machine has good credentials, and no Node: a kubelet registers only when it starts.
 	Unregistered bool
 	// Etcd connects to the members of etcd that are there.

@@ -2,6 +2,7 @@ package phases
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -61,6 +62,10 @@ func kubeletCredentials(f *Facts) ([]plan.Step, error) {
 			plan.File{Path: filepath.Dir(j.CACertPath), Dir: true, Mode: 0o755},
 			plan.File{Path: j.CACertPath, Mode: 0o644, Data: j.CA})
 	}
+	if j.BootstrapKubeconfig == nil && !f.Host.Exists(config.KubeletKubeconfig) {
+		return nil, errors.New("cannot give the kubelet credentials with which it asks for its certificate: none were given\n" +
+			"name the cluster and a token: kubewright token create --print-join-command prints them on a control-plane node")
+	}
 	if j.BootstrapKubeconfig != nil && (j.Refused || !f.Host.Exists(config.KubeletKubeconfig)) {
 		steps = append(steps, plan.File{
 			Path: config.BootstrapKubeletKubeconfig, Mode: 0o600, Data: j.BootstrapKubeconfig, Secret: true,
@@ -86,7 +91,7 @@ func kubeletWaitBootstrap() Phase {
 						return fmt.Errorf("%s is not there yet: the kubelet has asked the cluster to sign its certificate\n"+
 							"whether it was signed: kubectl get csr", config.KubeletKubeconfig)
 					}
-					if _, err := cluster.New(data, cluster.Options{}); err != nil { // the kubelet does not write it at once
+					if _, err := cluster.New(data, cluster.Options{Read: t.Host.ReadFile}); err != nil { // the kubelet does not write it at once
 						return fmt.Errorf("%s is not complete yet: %w", config.KubeletKubeconfig, err)
 					}
 					return nil

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api/v1"
 	certutil "k8s.io/client-go/util/cert"
@@ -25,6 +26,10 @@ type Joining struct {
 	CA []byte
 	// CACertPath is where a worker keeps the CA certificate.
 	CACertPath string
+	// Skew is how far the API server's clock is ahead of this machine's.
+	Skew time.Duration
+	// Signs says that this machine makes certificates with the CA's key, those of its kubelet among them.
+	Signs bool
 }
 
 // Join lists the checks of join, in kubeadm's order. c is the configuration of the cluster with what belongs to this node. A
@@ -37,6 +42,7 @@ func Join(c *config.Config, m Machine, resume Resume, j Joining) []Check {
 		{Name: "IsPrivilegedUser", Gate: true, Find: i.privilegedUser},
 		i.kubeconfigAvailable(config.KubeletKubeconfig),
 		i.kubeconfigAvailable(config.BootstrapKubeletKubeconfig),
+		{Name: "ClockSkew", Find: i.clocks},
 		{Name: "CRI", Find: i.cri},
 		{Name: "ContainerRuntimeVersion", Find: i.runtimeConfig},
 		{Name: "Swap", Find: i.swap},
