@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -27,8 +28,7 @@ type discovered struct {
 	member bool
 	// before is what an earlier run left here, whether it is good or not; nil when nothing.
 	before *membership
-	// stored is the configuration of the cluster.
-	stored   *cluster.Configuration
+	asked
 	warnings []string
 }
 
@@ -36,29 +36,37 @@ func (d *discovered) endpoint() string { return strings.TrimPrefix(d.server, "ht
 
 // discover finds the cluster and reads its configuration: by what an earlier run of join left here, so that join can be run
 // again when the token has expired; or by the token or the file.
-func (f *joinFlags) discover(ctx context.Context, h *host.Host, j *config.Join, out *reporter) (*discovered, error) {
-	own, before, err := f.belongs(ctx, h, j)
+func (f *joinFlags) discover(ctx context.Context, h *host.Host, in *joinInput, out *reporter) (*discovered, error) {
+	own, before, err := f.belongs(ctx, h, in.join)
 	if own != nil || err != nil {
 		return own, err
 	}
-	found, err := f.find(ctx, j, out)
+	if in.alone {
+		return f.continues(ctx, h, in.join, before)
+	}
+	found, err := f.find(ctx, in, out)
 	if err != nil {
-		return nil, err
+		return nil, before.remember(err)
 	}
 	d := &discovered{ca: found.CA, server: found.Server, bootstrap: found.Kubeconfig, warnings: found.Warnings, before: before}
-	if d.client, err = cluster.New(found.Kubeconfig, cluster.Options{Patience: apiPatience(j.Timeouts)}); err != nil {
+	if d.client, err = cluster.New(found.Kubeconfig, cluster.Options{Patience: apiPatience(in.join.Timeouts)}); err != nil {
 		return nil, err
 	}
-	if d.stored, err = d.client.NodeConfiguration(ctx); err != nil {
-		return nil, explainStored(err, d.server)
+	ctx, cancel := context.WithTimeout(ctx, max(in.reach, askTime))
+	defer cancel()
+	if d.asked, err = ask(ctx, d.client, in.join.NodeRegistration.Name); err != nil {
+		return nil, before.remember(explainAsked(err, d.server))
 	}
 	return d, nil
 }
 
-// explainStored says why the configuration can't be read with the credentials of the join, and what mends it.
-func explainStored(err error, server string) error {
-	hint := "is " + server + ", the address in cluster-info, reached from this machine?"
-	switch {
+// explainAsked says why the configuration can't be read with the credentials of the join, and what mends it.
+func explainAsked(err error, server string) error {
+	hint := ""
+	switch status := apierrors.APIStatus(nil); {
+	case !errors.As(err, &status):
+		hint = "this machine must reach " + server + ", the address that the cluster gives for itself (ConfigMap kube-public/cluster-info)\n" +
+			"is it right, does its name resolve here, and does no firewall stand between?"
 	case apierrors.IsUnauthorized(err):
 		hint = "the token that is to authenticate is not known, has expired, or lacks the usage authentication\n" +
 			"make a new one, on a control-plane node: kubewright token create --print-join-command"
@@ -67,14 +75,18 @@ func explainStored(err error, server string) error {
 			"on a control-plane node: kubewright init phase upload-config all; kubewright init phase bootstrap-token\n" +
 			"and: kubewright token create --print-join-command"
 	}
-	return fmt.Errorf("cannot read the configuration of the cluster: %w\n%s", err, hint)
+	err = fmt.Errorf("cannot read the configuration of the cluster: %w", err)
+	if hint == "" {
+		return err
+	}
+	return fmt.Errorf("%w\n%s", err, hint)
 }
 
 // find asks the cluster by the token, or reads the file.
-func (f *joinFlags) find(ctx context.Context, j *config.Join, out *reporter) (*discovery.Found, error) {
-	d := j.Discovery
+func (f *joinFlags) find(ctx context.Context, in *joinInput, out *reporter) (*discovery.Found, error) {
+	d := in.join.Discovery
 	timeout := time.Duration(0)
-	if t := j.Timeouts; t != nil && t.Discovery != nil {
+	if t := in.join.Timeouts; t != nil && t.Discovery != nil {
 		timeout = t.Discovery.Duration
 	}
 	if b := d.BootstrapToken; b != nil {
@@ -85,11 +97,11 @@ func (f *joinFlags) find(ctx context.Context, j *config.Join, out *reporter) (*d
 		o := discovery.Options{
 			Endpoint: b.APIServerEndpoint, TokenID: id, TokenSecret: secret, CAHashes: b.CACertHashes,
 			UnsafeSkipCA: b.UnsafeSkipCAVerification, Progress: out.progress, TLSToken: d.TLSBootstrapToken,
-			Timeout: timeout,
+			Timeout: timeout, Reach: in.reach,
 		}
 		return discovery.ByToken(ctx, o)
 	}
-	name, o := d.File.KubeConfigPath, discovery.Options{TLSToken: d.TLSBootstrapToken, Progress: out.progress, Timeout: timeout}
+	name, o := d.File.KubeConfigPath, discovery.Options{TLSToken: d.TLSBootstrapToken, Progress: out.progress, Timeout: timeout, Reach: in.reach}
 	if u, err := url.Parse(name); err == nil && u.Scheme == "https" {
 		data, err := discovery.FetchFile(ctx, name)
 		if err != nil {

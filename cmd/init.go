@@ -84,3 +84,4 @@ func (f *initFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 // The rest makes the commands for the phases from the same flags.
 func (f *initFlags) common() *runFlags    { return &f.runFlags }
 func (f *initFlags) setPhase(name string) { f.phase = name }
+func (f *initFlags) argument() string     { return "" }

@@ -48,6 +48,7 @@ func (f *joinFlags) flagSet() *pflag.FlagSet {
 
 func (f *joinFlags) common() *runFlags    { return &f.runFlags }
 func (f *joinFlags) setPhase(name string) { f.phase = name }
+func (f *joinFlags) argument() string     { return "[api-server-endpoint]" }
 
 // apply puts the flags that were given, and the endpoint that is the command's argument, into the configuration.
 func (f *joinFlags) apply(flags *pflag.FlagSet, endpoint string, j *config.Join) error {

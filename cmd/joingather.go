@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/cluster/discovery"
@@ -26,7 +27,7 @@ import (
 
 // gather asks the cluster what the node is to be, looks at the machine, and puts together all that the phases ask for.
 func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *joinInput, lost func(error), out *reporter) (*session, error) {
-	found, err := f.discover(ctx, h, in.join, out)
+	found, err := f.discover(ctx, h, in, out)
 	if err != nil {
 		return nil, err
 	}
@@ -36,36 +37,38 @@ func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *join
 		return nil, err
 	}
 	out.warn(c.Warnings)
-	registered, err := f.nameFree(ctx, found, c)
-	if err != nil {
-		return nil, err
+	if !in.alone {
+		if err := nameFree(found, c.Init.NodeRegistration.Name, out); err != nil {
+			return nil, err
+		}
 	}
 	s := connect(ctx, env, h, c)
 	s.lost = lost
 	if s.facts, err = f.facts(ctx, env, s, in, c, found); err != nil {
 		return s, err
 	}
-	s.facts.Joining.Unregistered = found.member && !registered
+	s.facts.Joining.Unregistered = found.member && !found.registered
 	if !in.join.ControlPlaneJoin() {
 		return s, nil
 	}
 	return s, f.gatherControlPlane(ctx, s, out)
 }
 
-// nameFree makes sure that no other machine has this node's name, and says whether there is such a Node. A machine that joined
-// before has the name itself. The name of a node that is not Ready is taken: that is how a dead machine is replaced.
-func (f *joinFlags) nameFree(ctx context.Context, found *discovered, c *config.Config) (registered bool, err error) {
-	name := c.Init.NodeRegistration.Name
-	registered, ready, err := found.client.NodeReady(ctx, name)
-	if err != nil {
-		return false, fmt.Errorf("cannot see whether there is a node %s already: %w", name, err)
-	}
+// nameFree makes sure that no other machine has this node's name. A machine that joined before has the name itself. The name of
+// a node that is not Ready is taken: that is how a dead machine is replaced.
+func nameFree(found *discovered, name string, out *reporter) error {
 	b := found.before
-	if mine := found.member || b != nil && b.node == name && discovery.SameCA(b.ca, found.ca); ready && !mine {
-		return true, fmt.Errorf("cannot join as node %s: the cluster has a node of that name, and it is Ready\n"+
+	mine := found.member || b != nil && b.node == name && discovery.SameCA(b.ca, found.ca)
+	switch {
+	case mine || !found.registered:
+		return nil
+	case found.ready:
+		return fmt.Errorf("cannot join as node %s: the cluster has a node of that name, and it is Ready\n"+
 			"choose another name with --node-name; or remove that node: kubectl delete node %s", name, name)
 	}
-	return registered, nil
+	out.warn([]string{fmt.Sprintf("the cluster has a node %s already, which is not Ready: this machine takes its place\n"+
+		"if another machine is to come back as it, stop here and choose another name with --node-name", name)})
+	return nil
 }
 
 func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInput, c *config.Config, found *discovered) (*phases.Facts, error) {
@@ -93,6 +96,12 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 	if err := ofCluster(set, in.join, c, found); err != nil {
 		return nil, err
 	}
+	bootstrap := found.bootstrap
+	if bootstrap != nil && in.join.ControlPlaneJoin() { // its kubelet is to talk to its own API server
+		if bootstrap, err = pointTo(bootstrap, c.LocalAPIURL()); err != nil {
+			return nil, err
+		}
+	}
 	facts := &phases.Facts{
 		Config: c, Host: h, Runtime: s.target.Runtime, PKI: set, Patches: patches, Hostname: in.dynamic.Hostname,
 		Node: manifests.Node{
@@ -102,7 +111,8 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 		Skip: in.join.SkipPhases, AdminKubeconfig: config.KubeletKubeconfig, KubeconfigDir: config.KubernetesDir,
 		Joining: &phases.Joining{
 			ControlPlane: in.join.ControlPlaneJoin(), Endpoint: found.endpoint(), CA: found.ca, CACertPath: in.join.CACertPath,
-			BootstrapKubeconfig: found.bootstrap, Shared: shared, Refused: found.before != nil && found.before.refused,
+			BootstrapKubeconfig: bootstrap, Shared: shared, Refused: found.before != nil && found.before.refused,
+			Skew: found.client.Skew(),
 		},
 	}
 	if facts.Joining.ControlPlane {
@@ -113,6 +123,18 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 	m.Downloaded = input.Read
 	facts.Preflight = &m
 	return facts, nil
+}
+
+// pointTo is the kubeconfig for another address of the same cluster.
+func pointTo(kubeconfig []byte, server string) ([]byte, error) {
+	kc, err := clientcmd.Load(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range kc.Clusters {
+		c.Server = server
+	}
+	return clientcmd.Write(*kc)
 }
 
 // overlay reads files as they are or, where they are not there, as they will be after the download.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -19,7 +20,14 @@ type joinInput struct {
 	// dynamic is what the machine knows.
 	dynamic config.Dynamic
 	patches []manifests.PatchFile
+	// alone says that a single phase is run and no cluster was named: it is the one that earlier phases have left here.
+	alone bool
+	// reach is how long the user wants an API server to be waited for that does not answer. Zero leaves it to us.
+	reach time.Duration
 }
+
+// usualDiscovery is kubeadm's default of timeouts.discovery, which its printed configurations hold: no wish of the user's.
+const usualDiscovery = 5 * time.Minute
 
 // load reads the file or the flags, fills in what the machine knows and checks the whole.
 func (f *joinFlags) load(ctx context.Context, env *Env, h *host.Host, flags *pflag.FlagSet, endpoint string) (*joinInput, error) {
@@ -43,7 +51,15 @@ func (f *joinFlags) load(ctx context.Context, env *Env, h *host.Host, flags *pfl
 	if err := f.apply(flags, endpoint, j); err != nil {
 		return nil, err
 	}
-	in := &joinInput{join: j}
+	in := &joinInput{join: j, alone: f.phase != "" && j.Discovery.BootstrapToken == nil && j.Discovery.File == nil}
+	if t := j.Timeouts; t != nil && t.Discovery != nil && t.Discovery.Duration != usualDiscovery {
+		in.reach = t.Discovery.Duration
+	}
+	if j.Known = in.alone; in.alone && j.NodeRegistration.Name == "" {
+		if m, err := membershipOf(h); err == nil && m != nil {
+			j.NodeRegistration.Name = m.node
+		}
+	}
 	if in.dynamic, err = f.askMachine(ctx, env, h, j); err != nil {
 		return nil, err
 	}

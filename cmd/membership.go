@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -8,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -20,15 +20,22 @@ import (
 
 // membership is what an earlier run of join left on this machine.
 type membership struct {
-	// node is the name in the kubelet's credentials, and ca the cluster that they are for.
+	// node is the name in the kubelet's credentials, empty when they are not a node's, and ca the cluster that they are for.
 	node string
 	ca   []byte
-	// refused says that the cluster does not take them any more.
+	// refused says that the cluster does not take them any more, or that they are not whole.
 	refused bool
+	// problem is why they did not do.
+	problem error
 }
 
-// memberTime bounds the question whether the credentials that are here are good: a token may do it as well.
-const memberTime = 20 * time.Second
+// remember adds to the error of another way into the cluster why this one did not do.
+func (m *membership) remember(err error) error {
+	if m == nil || m.problem == nil {
+		return err
+	}
+	return fmt.Errorf("%w\nnor do the credentials do that are on this machine already: %w", err, m.problem)
+}
 
 // membershipOf reads the kubelet's credentials; nil when there are none.
 func membershipOf(h *host.Host) (*membership, error) {
@@ -36,16 +43,18 @@ func membershipOf(h *host.Host) (*membership, error) {
 	if kc == nil || err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(kc.ClientCert)
-	if block == nil {
-		return &membership{ca: kc.CA}, nil
+	m := &membership{ca: kc.CA}
+	for block, rest := pem.Decode(kc.ClientCert); block != nil; block, rest = pem.Decode(rest) {
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil && strings.HasPrefix(cert.Subject.CommonName, nodeUser) {
+			m.node = strings.TrimPrefix(cert.Subject.CommonName, nodeUser)
+			break
+		}
 	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return &membership{ca: kc.CA}, nil //nolint:nilerr // then it names no node
-	}
-	return &membership{ca: kc.CA, node: strings.TrimPrefix(cert.Subject.CommonName, "system:node:")}, nil
+	return m, nil
 }
+
+// nodeUser is what the names of all kubelets begin with, as users of the API.
+const nodeUser = "system:node:"
 
 // own is a kubeconfig of this machine.
 type own struct {
@@ -83,28 +92,39 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join) (
 	if kc == nil || err != nil || !meant(j, kc, m.ca) {
 		return nil, m, err
 	}
-	client, err := cluster.New(kc.data, cluster.Options{Patience: apiPatience(j.Timeouts)})
-	if err != nil {
-		return nil, m, nil //nolint:nilerr // then the token is tried
+	kubelets := path == config.KubeletKubeconfig
+	client, err := cluster.New(kc.data, cluster.Options{Read: h.ReadFile, Patience: apiPatience(j.Timeouts)})
+	if err != nil { // then the token is tried
+		m.refused, m.problem = kubelets, fmt.Errorf("%s: %w", path, err)
+		return nil, m, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, memberTime)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	stored, err := client.NodeConfiguration(ctx)
-	if err != nil {
-		m.refused = apierrors.IsUnauthorized(err) || strings.Contains(err.Error(), "certificate has expired")
-		return nil, m, nil // the same
+	name := j.NodeRegistration.Name
+	asked, err := ask(ctx, client, cmp.Or(m.node, name))
+	if err != nil { // the same
+		m.refused = kubelets && (apierrors.IsUnauthorized(err) || strings.Contains(err.Error(), "certificate has expired"))
+		m.problem = fmt.Errorf("%s: %w", path, err)
+		return nil, m, nil
 	}
-	if name := j.NodeRegistration.Name; m.node != name {
+	if m.node == "" {
+		return nil, m, fmt.Errorf("cannot join as node %s: %s holds credentials for this cluster that are not a node's (those of %s<name>)\n"+
+			"reset the machine first", name, config.KubeletKubeconfig, nodeUser)
+	}
+	if m.node != name {
 		return nil, m, fmt.Errorf("cannot join as node %s: this machine is node %s of that cluster already (%s)\n"+
 			"join with --node-name %[2]s; or reset the machine first", name, m.node, config.KubeletKubeconfig)
 	}
-	return &discovered{client: client, ca: kc.CA, server: kc.Server, member: true, stored: stored}, m, nil
+	return &discovered{client: client, ca: kc.CA, server: kc.Server, member: true, before: m, asked: asked}, m, nil
 }
 
 // meant says whether own credentials are for the cluster that the user asks for: by its pins, by its file, or by its address.
 func meant(j *config.Join, kc *own, kubeletCA []byte) bool {
 	if !discovery.SameCA(kc.CA, kubeletCA) {
 		return false
+	}
+	if j.Known {
+		return true
 	}
 	if b := j.Discovery.BootstrapToken; b != nil {
 		if len(b.CACertHashes) > 0 {

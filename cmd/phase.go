@@ -17,6 +17,8 @@ type command interface {
 	flagSet() *pflag.FlagSet
 	common() *runFlags
 	setPhase(name string)
+	// argument is what a single phase may be given besides flags, as help shows it; empty when nothing.
+	argument() string
 	run(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command) error
 }
 
@@ -62,6 +64,9 @@ func runnable(env *Env, list phases.Command, f command, c *cobra.Command, name s
 		}
 	}
 	f.common().add(c.Flags())
+	if more := f.argument(); more != "" {
+		c.Use, c.Args = c.Use+" "+more, cobra.MaximumNArgs(1)
+	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		one, err := list.Select(name)
 		if err != nil {

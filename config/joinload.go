@@ -9,6 +9,8 @@ type Join struct {
 	Warnings []string
 	// SystemdResolved says that systemd-resolved runs on this machine, so that the kubelet must read its upstream list.
 	SystemdResolved bool
+	// Known says that the machine knows the cluster by what an earlier run left here, so that discovery may be left out.
+	Known bool
 }
 
 // NewJoin is the empty input: nothing given, nothing defaulted.

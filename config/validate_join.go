@@ -20,7 +20,9 @@ func (j *Join) Validate() error {
 	if !strings.HasSuffix(j.CACertPath, ".crt") {
 		p.add("caCertPath", "%q must end in .crt", j.CACertPath)
 	}
-	j.Discovery.check(p)
+	if d := j.Discovery; !j.Known || d.BootstrapToken != nil || d.File != nil {
+		j.Discovery.check(p)
+	}
 	if cp := j.ControlPlane; cp != nil {
 		cp.LocalAPIEndpoint.check(p, "controlPlane.localAPIEndpoint.")
 		checkCertificateKey(p, "controlPlane.certificateKey", cp.CertificateKey, "leave it out if the shared certificates are on this machine")

@@ -1,0 +1,72 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kubewright/kubewright/cluster"
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/host"
+)
+
+// askTime bounds the first questions to a cluster. Whoever found it is waiting.
+const askTime = 20 * time.Second
+
+// asked is what the cluster says before anything else is done.
+type asked struct {
+	// stored is the configuration of the cluster.
+	stored *cluster.Configuration
+	// registered says that there is a Node of this machine's name, and ready that it is Ready.
+	registered, ready bool
+}
+
+// ask reads it: three requests at the same time.
+func ask(ctx context.Context, c *cluster.Client, node string) (a asked, err error) {
+	done := make(chan error)
+	go func() {
+		var err error
+		a.stored, err = c.NodeConfiguration(ctx)
+		done <- err
+	}()
+	a.registered, a.ready, err = c.NodeReady(ctx, node)
+	if stored := <-done; stored != nil {
+		return a, stored // it says more about what is wrong
+	}
+	if err != nil {
+		err = fmt.Errorf("cannot see whether there is a node %s already: %w", node, err)
+	}
+	return a, err
+}
+
+// continues uses what earlier phases have left here, where no cluster was named.
+func (f *joinFlags) continues(ctx context.Context, h *host.Host, j *config.Join, before *membership) (*discovered, error) {
+	paths := []string{config.KubeletKubeconfig, config.BootstrapKubeletKubeconfig}
+	if j.ControlPlaneJoin() {
+		paths = []string{config.AdminKubeconfig}
+	}
+	for _, path := range paths {
+		kc, err := loadKubeconfig(h, path)
+		if err != nil {
+			return nil, err
+		}
+		if kc == nil {
+			continue
+		}
+		d := &discovered{ca: kc.CA, server: kc.Server, before: before}
+		if d.client, err = cluster.New(kc.data, cluster.Options{Read: h.ReadFile, Patience: apiPatience(j.Timeouts)}); err != nil {
+			return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
+		}
+		if path == config.BootstrapKubeletKubeconfig {
+			d.bootstrap = kc.data
+		}
+		ctx, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		d.asked, err = ask(ctx, d.client, j.NodeRegistration.Name)
+		return d, err
+	}
+	return nil, fmt.Errorf("cannot run phase %s: no cluster was named, and no earlier phase has left credentials in %s\n"+
+		"give the endpoint, the token and the pin, which kubewright token create --print-join-command prints on a control-plane node",
+		f.phase, strings.Join(paths, " or "))
+}

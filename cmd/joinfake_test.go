@@ -1,0 +1,367 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"io/fs"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/client-go/util/keyutil"
+	"k8s.io/cluster-bootstrap/token/jws"
+
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/host"
+	"github.com/kubewright/kubewright/host/hosttest"
+	"github.com/kubewright/kubewright/manifests"
+	"github.com/kubewright/kubewright/pki"
+	"github.com/kubewright/kubewright/preflight"
+	"github.com/kubewright/kubewright/systemd"
+	"github.com/kubewright/kubewright/systemd/systemdtest"
+)
+
+const (
+	tokenID, tokenSecret = "abcdef", "0123456789abcdef"
+	joinToken            = tokenID + "." + tokenSecret
+)
+
+// fakeCluster is an API server with what init leaves for those who join.
+type fakeCluster struct {
+	*httptest.Server
+	pki    map[string][]byte // the shared files, by path
+	caCert *x509.Certificate
+	caKey  crypto.Signer
+
+	mu       sync.Mutex
+	requests []string
+	objects  map[string]any // by path; a *corev1.Node is shown to watchers, too
+	// clusterInfo is the address in cluster-info, the server's own when empty.
+	clusterInfo string
+	// ahead is the server's clock.
+	ahead time.Duration
+	// refuse answers a request with an error instead, when it does not return 0.
+	refuse func(r *http.Request) int
+}
+
+const clusterConfig = `apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v1.37.2
+clusterName: kubernetes
+controlPlaneEndpoint: %s
+networking: {serviceSubnet: 10.96.0.0/12}
+etcd: {external: {endpoints: [https://10.9.0.7:2379], caFile: /etc/etcd/ca.pem, certFile: /etc/etcd/client.pem, keyFile: /etc/etcd/client.secret}}
+`
+
+const kubeletConfig = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nhealthzPort: 0\n"
+
+func newCluster(t *testing.T) *fakeCluster {
+	t.Helper()
+	c := &fakeCluster{objects: map[string]any{}, pki: map[string][]byte{
+		"/etc/etcd/ca.pem": []byte("ca\n"), "/etc/etcd/client.pem": []byte("client\n"), "/etc/etcd/client.secret": []byte("its PRIVATE KEY\n"),
+	}}
+	first := config.New()
+	if err := first.SetDefaults(config.Dynamic{Hostname: "cp1", AdvertiseAddress: "127.0.0.1", CRISocket: "unix:///run/x.sock",
+		Token: func() (string, error) { return joinToken, nil }}); err != nil {
+		t.Fatal(err)
+	}
+	set := pki.Plan(pki.Input{Config: first, Now: time.Now(), Rand: rand.Reader,
+		Read: readFrom(nil)})
+	for _, row := range []string{"ca", "front-proxy-ca", "sa"} {
+		files, err := set.Files(row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			c.pki[f.Path] = f.Data
+		}
+	}
+	block, _ := pem.Decode(c.pki["/etc/kubernetes/pki/ca.crt"])
+	var err error
+	if c.caCert, err = x509.ParseCertificate(block.Bytes); err != nil {
+		t.Fatal(err)
+	}
+	key, err := keyutil.ParsePrivateKeyPEM(c.pki["/etc/kubernetes/pki/ca.key"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.caKey = key.(crypto.Signer)
+	cert, certKey := c.issue(t, "kube-apiserver", time.Hour)
+	pair, err := tls.X509KeyPair(cert, certKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(c.serve))
+	c.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert}
+	c.Config.ErrorLog = log.New(io.Discard, "", 0)
+	c.StartTLS()
+	t.Cleanup(c.Close)
+	const system = "/api/v1/namespaces/kube-system/configmaps/"
+	c.objects[system+"kubeadm-config"] = configMap("ClusterConfiguration", fmt.Sprintf(clusterConfig, c.endpoint()))
+	c.objects[system+"kubelet-config"] = configMap("kubelet", kubeletConfig)
+	return c
+}
+
+func readFrom(files map[string][]byte) func(string) ([]byte, error) {
+	return func(path string) ([]byte, error) {
+		if data, ok := files[path]; ok {
+			return data, nil
+		}
+		return nil, fs.ErrNotExist
+	}
+}
+
+func configMap(key, text string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, Data: map[string]string{key: text}}
+}
+
+func (c *fakeCluster) endpoint() string { return strings.TrimPrefix(c.URL, "https://") }
+
+// issue signs a certificate for this machine's loopback address and returns it with its key.
+func (c *fakeCluster) issue(t *testing.T, name string, life time.Duration) (cert, key []byte) {
+	t.Helper()
+	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name, Organization: []string{"system:nodes"}},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(life),
+	}, c.caCert, own.Public(), c.caKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := keyutil.MarshalPrivateKeyToPEM(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), text
+}
+
+func (c *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	c.requests = append(c.requests, r.Method+" "+r.URL.Path)
+	refuse, ahead := c.refuse, c.ahead
+	c.mu.Unlock()
+	w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+	w.Header().Set("Content-Type", "application/json")
+	code := 0
+	if refuse != nil {
+		code = refuse(r)
+	}
+	if code == 0 && !c.known(r) {
+		code = http.StatusUnauthorized
+	}
+	obj := any(nil)
+	switch {
+	case code != 0:
+	case strings.HasSuffix(r.URL.Path, "/cluster-info"):
+		obj = c.info()
+	case r.URL.Query().Get("watch") != "":
+		c.watch(w, r)
+		return
+	default:
+		c.mu.Lock()
+		obj = c.objects[r.URL.Path]
+		c.mu.Unlock()
+		if obj == nil {
+			code = http.StatusNotFound
+		}
+	}
+	if code != 0 {
+		reason := strings.ReplaceAll(http.StatusText(code), " ", "")
+		w.WriteHeader(code)
+		fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"message":"refused","code":%d}`, reason, code)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(obj)
+}
+
+// known says whether somebody may ask: everybody for cluster-info, a token or a certificate of the CA for the rest.
+func (c *fakeCluster) known(r *http.Request) bool {
+	if strings.HasSuffix(r.URL.Path, "/cluster-info") || r.Header.Get("Authorization") == "Bearer "+joinToken {
+		return true
+	}
+	for _, cert := range r.TLS.PeerCertificates {
+		if cert.CheckSignatureFrom(c.caCert) == nil && time.Now().Before(cert.NotAfter) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *fakeCluster) info() *corev1.ConfigMap {
+	server := c.clusterInfo
+	if server == "" {
+		server = c.URL
+	}
+	objects, err := manifests.ClusterInfo(server, c.pki["/etc/kubernetes/pki/ca.crt"])
+	if err != nil {
+		panic(err)
+	}
+	cm := objects[0].(*corev1.ConfigMap)
+	signature, err := jws.ComputeDetachedSignature(cm.Data["kubeconfig"], tokenID, tokenSecret)
+	if err != nil {
+		panic(err)
+	}
+	cm.Data["jws-kubeconfig-"+tokenID] = signature
+	return cm
+}
+
+// watch tells of the Node that the field selector names, once it is there.
+func (c *fakeCluster) watch(w http.ResponseWriter, r *http.Request) {
+	_, name, _ := strings.Cut(r.URL.Query().Get("fieldSelector"), "metadata.name=")
+	w.(http.Flusher).Flush()
+	for r.Context().Err() == nil {
+		c.mu.Lock()
+		node := c.objects["/api/v1/nodes/"+name]
+		c.mu.Unlock()
+		if node != nil {
+			_ = json.NewEncoder(w).Encode(map[string]any{"type": "ADDED", "object": node})
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// register makes a Node.
+func (c *fakeCluster) register(name string, ready corev1.ConditionStatus) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.objects["/api/v1/nodes/"+name] = &corev1.Node{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
+		Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{{
+			Type: corev1.NodeReady, Status: ready, LastHeartbeatTime: metav1.NewTime(time.Now().Add(2 * time.Second)),
+		}}},
+	}
+}
+
+// asked returns the requests since the last time.
+func (c *fakeCluster) asked() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := c.requests
+	c.requests = nil
+	return list
+}
+
+// fakeMachine is a machine with systemd, and a kubelet that joins when it is started.
+type fakeMachine struct {
+	Machine // nil: what is not below is not to be asked
+	t       *testing.T
+	name    string
+	host    *host.Host
+	systemd *systemdtest.Fake
+	runtime *hosttest.Runtime
+	cluster *fakeCluster
+	// sleepy is a kubelet that does nothing.
+	sleepy bool
+	done   sync.WaitGroup
+}
+
+func newMachine(t *testing.T, c *fakeCluster, name string) *fakeMachine {
+	t.Helper()
+	m := &fakeMachine{t: t, name: name, host: hosttest.New(t), systemd: systemdtest.New(), runtime: &hosttest.Runtime{}, cluster: c}
+	m.systemd.Root = m.host.Root
+	m.systemd.Started = func(string) { m.done.Go(m.kubelet) }
+	t.Cleanup(m.done.Wait)
+	return m
+}
+
+func (m *fakeMachine) Root() bool                                       { return true }
+func (m *fakeMachine) Host(string) *host.Host                           { return m.host }
+func (m *fakeMachine) Systemd(context.Context) (systemd.Manager, error) { return m.systemd, nil }
+func (m *fakeMachine) Runtime(context.Context, *host.Host, string) (host.Runtime, error) {
+	return m.runtime, nil
+}
+func (m *fakeMachine) DetectRuntime(*host.Host) (string, error) {
+	return "unix:///run/containerd/containerd.sock", nil
+}
+func (m *fakeMachine) Hostname() (string, error)                 { return m.name, nil }
+func (m *fakeMachine) DefaultAddress(bool) (string, error)       { return "10.9.0.2", nil }
+func (m *fakeMachine) Resolved(context.Context, *host.Host) bool { return false }
+func (m *fakeMachine) HasAddress(string) bool                    { return true }
+func (m *fakeMachine) Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine {
+	return preflight.Machine{Host: h, Systemd: s, Runtime: r}
+}
+
+// kubelet gets its certificate, and registers.
+func (m *fakeMachine) kubelet() {
+	if m.sleepy {
+		return
+	}
+	if data, err := m.host.ReadFile(config.BootstrapKubeletKubeconfig); err == nil && strings.Contains(string(data), joinToken) {
+		m.credentials(m.name, time.Hour)
+	}
+	m.cluster.register(m.name, corev1.ConditionFalse)
+}
+
+// credentials writes the kubelet's.
+func (m *fakeMachine) credentials(node string, life time.Duration) {
+	m.t.Helper()
+	cert, key := m.cluster.issue(m.t, nodeUser+node, life)
+	kc := clientcmdapi.NewConfig()
+	kc.CurrentContext = "c"
+	kc.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
+	kc.Clusters["c"] = &clientcmdapi.Cluster{Server: m.cluster.URL, CertificateAuthorityData: m.cluster.pki["/etc/kubernetes/pki/ca.crt"]}
+	kc.AuthInfos["u"] = &clientcmdapi.AuthInfo{ClientCertificateData: cert, ClientKeyData: key}
+	data, err := clientcmd.Write(*kc)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.write(config.KubeletKubeconfig, data)
+}
+
+func (m *fakeMachine) write(path string, data []byte) {
+	m.t.Helper()
+	if err := m.host.MkdirAll(path[:strings.LastIndex(path, "/")], 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := m.host.WriteFile(path, host.FileSpec{Data: data, Mode: 0o600}); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// run runs a command line on the machine.
+func (m *fakeMachine) run(args ...string) (code int, stdout, stderr string) {
+	m.t.Helper()
+	var out, err bytes.Buffer
+	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
+	defer cancel()
+	code = Run(ctx, Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &err, Machine: m}, args)
+	return code, out.String(), err.String()
+}
+
+// joins are the arguments of a join by token.
+func (c *fakeCluster) joins(more ...string) []string {
+	pins, err := pki.CAHashes(c.pki["/etc/kubernetes/pki/ca.crt"])
+	if err != nil {
+		panic(err)
+	}
+	return append([]string{"join", c.endpoint(), "--token", joinToken, "--discovery-token-ca-cert-hash", pins[0],
+		"--ignore-preflight-errors", "all"}, more...)
+}
