@@ -14,6 +14,9 @@ const (
 	longPause  = 2 * time.Second
 )
 
+// unreachable is the kind of trouble that nobody answers.
+const unreachable = "unreachable"
+
 // passing is an error that may go away by itself.
 type passing struct {
 	error
@@ -51,7 +54,9 @@ func patiently(ctx context.Context, o Options, try func(context.Context) (*Found
 		}
 		since, seen := began[trouble.kind]
 		if !seen {
-			since = tried // the try may have been patient itself
+			if since = time.Now(); trouble.kind == unreachable {
+				since = tried // the try has been patient itself
+			}
 			began[trouble.kind] = since
 		}
 		if time.Since(since) >= trouble.patience {
