@@ -33,39 +33,39 @@ func TestJoin(t *testing.T) {
 	}{
 		"new": {voters: 2, want: "m1=http://p1:2380,m2=http://p2:2380,ours=" + ours, adds: 1},
 		"not started yet": {voters: 1, want: "m1=http://p1:2380,ours=" + ours,
-			set: func(f *fake) { f.learner(true).PeerURLs = []string{ours} }},
-		"voting already": {voters: 2, want: "m1=http://p1:2380,ours=" + ours, set: func(f *fake) { f.members[1].PeerURLs = []string{ours} }},
+			set: func(f *fake) { f.Learner(true).PeerURLs = []string{ours} }},
+		"voting already": {voters: 2, want: "m1=http://p1:2380,ours=" + ours, set: func(f *fake) { f.Members[1].PeerURLs = []string{ours} }},
 		"another without a name": {voters: 1, want: "m1=http://p1:2380,2=http://p2:2380,ours=" + ours, adds: 1,
-			set: func(f *fake) { f.learner(true) }},
+			set: func(f *fake) { f.Learner(true) }},
 		"passing trouble": {voters: 1, want: "m1=http://p1:2380,ours=" + ours, adds: 4, set: func(f *fake) {
-			f.add = []error{rpctypes.ErrGRPCUnhealthy, rpctypes.ErrGRPCLeaderChanged, rpctypes.ErrGRPCMemberNotEnoughStarted}
+			f.Add = []error{rpctypes.ErrGRPCUnhealthy, rpctypes.ErrGRPCLeaderChanged, rpctypes.ErrGRPCMemberNotEnoughStarted}
 		}},
 		"one of three down": {voters: 3, adds: 1, want: "m1=http://p1:2380,m2=http://p2:2380,m3=http://p3:2380,ours=" + ours,
-			set: func(f *fake) { f.stop[3]() }},
-		"name taken": {voters: 2, set: func(f *fake) { f.members[1].Name = "ours" }, fails: []string{
+			set: func(f *fake) { f.Stop[3]() }},
+		"name taken": {voters: 2, set: func(f *fake) { f.Members[1].Name = "ours" }, fails: []string{
 			"cannot add member ours (http://ours:2380) to etcd: the name belongs to etcd member ours (http://p2:2380, ID 2) already",
 			"exec etcd-m1 -- etcdctl", "member remove 2"}},
-		"quorum lost": {voters: 3, set: func(f *fake) { f.stop[2](); f.stop[3]() }, fails: []string{
+		"quorum lost": {voters: 3, set: func(f *fake) { f.Stop[2](); f.Stop[3]() }, fails: []string{
 			"cannot add member ours (http://ours:2380) to etcd: etcd has no quorum: it needs 2 of 3 voting members, and has 1; " +
 				"etcd member m2 (http://p2:2380, ID 2): http://127.0.0.1:", "connection refused; etcd member m3", "start etcd"}},
-		"no leader": {voters: 1, set: func(f *fake) { f.status[1].Leader = 0 }, fails: []string{"has 0; ", "it knows no leader"}},
-		"alarm": {voters: 1, set: func(f *fake) { f.status[1].Errors = []string{"alarm:NOSPACE"} },
+		"no leader": {voters: 1, set: func(f *fake) { f.Status[1].Leader = 0 }, fails: []string{"has 0; ", "it knows no leader"}},
+		"alarm": {voters: 1, set: func(f *fake) { f.Status[1].Errors = []string{"alarm:NOSPACE"} },
 			fails: []string{"has 0; etcd member m1 (http://p1:2380, ID 1) reports: alarm:NOSPACE"}},
-		"voter down for good": {voters: 3, adds: -1, set: func(f *fake) { f.stop[2](); f.add = always(rpctypes.ErrGRPCUnhealthy) },
+		"voter down for good": {voters: 3, adds: -1, set: func(f *fake) { f.Stop[2](); f.Add = always(rpctypes.ErrGRPCUnhealthy) },
 			fails: []string{"adds nobody while a voting member is down", "etcd member m2", "connection refused", "gone for good", "member remove 2"}},
-		"not connected": {voters: 2, adds: -1, set: func(f *fake) { f.add = always(rpctypes.ErrGRPCUnhealthy) },
+		"not connected": {voters: 2, adds: -1, set: func(f *fake) { f.Add = always(rpctypes.ErrGRPCUnhealthy) },
 			fails: []string{"until all voting members have been connected", "port 2380"}},
-		"learner never started": {voters: 1, adds: -1, set: func(f *fake) { f.learner(true); f.add = always(rpctypes.ErrGRPCTooManyLearners) },
+		"learner never started": {voters: 1, adds: -1, set: func(f *fake) { f.Learner(true); f.Add = always(rpctypes.ErrGRPCTooManyLearners) },
 			fails: []string{"another machine is joining: etcd member without a name (http://p2:2380, ID 2) has not started yet",
 				"no progress for 600ms", "run join on that machine again", "member remove 2"}},
 		"learner died": {voters: 1, adds: -1, set: func(f *fake) {
-			f.start(f.learner(true))
-			f.stop[2]()
-			f.add = always(rpctypes.ErrGRPCTooManyLearners)
+			f.Start(f.Learner(true))
+			f.Stop[2]()
+			f.Add = always(rpctypes.ErrGRPCTooManyLearners)
 		}, fails: []string{"etcd member m2 (http://p2:2380, ID 2) does not answer", "connection refused"}},
-		"learner forgotten": {voters: 1, adds: -1, set: func(f *fake) { f.start(f.learner(true)); f.add = always(rpctypes.ErrGRPCTooManyLearners) },
+		"learner forgotten": {voters: 1, adds: -1, set: func(f *fake) { f.Start(f.Learner(true)); f.Add = always(rpctypes.ErrGRPCTooManyLearners) },
 			fails: []string{"etcd member m2 (http://p2:2380, ID 2) has started and waits for its vote"}},
-		"refused": {voters: 1, adds: 1, set: func(f *fake) { f.add = []error{rpctypes.ErrGRPCPermissionDenied} },
+		"refused": {voters: 1, adds: 1, set: func(f *fake) { f.Add = []error{rpctypes.ErrGRPCPermissionDenied} },
 			fails: []string{"etcdserver: permission denied"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestJoin(t *testing.T) {
 					t.Errorf("%q is not in: %v", part, err)
 				}
 			}
-			if adds := len(f.calls); test.adds >= 0 && adds != test.adds || test.adds < 0 && adds < 3 {
+			if adds := len(f.Calls); test.adds >= 0 && adds != test.adds || test.adds < 0 && adds < 3 {
 				t.Errorf("%d tries to add", adds)
 			}
 		})
@@ -105,18 +105,18 @@ func always(err error) []error {
 func TestJoinAfterAnother(t *testing.T) {
 	f := newFake(t, 1)
 	c := f.client()
-	other := f.learner(true)
-	f.add = always(rpctypes.ErrGRPCTooManyLearners)
+	other := f.Learner(true)
+	f.Add = always(rpctypes.ErrGRPCTooManyLearners)
 	began := time.Now()
-	f.onList = func() {
+	f.OnList = func() {
 		switch after := time.Since(began); {
 		case after > 1400*time.Millisecond:
-			other.IsLearner, f.add = false, nil
+			other.IsLearner, f.Add = false, nil
 		case after > 400*time.Millisecond && !(Member{Name: other.Name}).Started():
-			f.start(other)
-			f.status[2].RaftAppliedIndex = 0
+			f.Start(other)
+			f.Status[2].RaftAppliedIndex = 0
 		case other.Name != "":
-			f.status[2].RaftAppliedIndex++
+			f.Status[2].RaftAppliedIndex++
 		}
 	}
 	var told []string
@@ -136,8 +136,8 @@ func TestJoinAfterAnother(t *testing.T) {
 func TestJoinEndsWithContext(t *testing.T) {
 	f := newFake(t, 1)
 	c := f.client()
-	f.learner(true)
-	f.add = always(rpctypes.ErrGRPCTooManyLearners)
+	f.Learner(true)
+	f.Add = always(rpctypes.ErrGRPCTooManyLearners)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	_, err := c.Join(ctx, "ours", ours)
@@ -150,30 +150,30 @@ func TestJoinEndsWithContext(t *testing.T) {
 func TestJoinAnswerLost(t *testing.T) {
 	f := newFake(t, 1)
 	c := f.client()
-	f.add = []error{rpctypes.ErrGRPCTimeout}
+	f.Add = []error{rpctypes.ErrGRPCTimeout}
 	lists := 0
-	f.onList = func() {
+	f.OnList = func() {
 		if lists++; lists == 2 {
-			f.learner(true).PeerURLs = []string{ours}
+			f.Learner(true).PeerURLs = []string{ours}
 		}
 	}
 	members, err := c.Join(t.Context(), "ours", ours)
-	if err != nil || names(members) != "m1=http://p1:2380,ours="+ours || len(f.calls) != 1 {
-		t.Errorf("%v, %v, %v", members, f.calls, err)
+	if err != nil || names(members) != "m1=http://p1:2380,ours="+ours || len(f.Calls) != 1 {
+		t.Errorf("%v, %v, %v", members, f.Calls, err)
 	}
 }
 
 func TestEndpoints(t *testing.T) {
 	f := newFake(t, 2)
-	f.start(f.learner(true))
-	members := fromWire(f.members)
-	want := []string{f.members[0].ClientURLs[0], f.members[1].ClientURLs[0]}
+	f.Start(f.Learner(true))
+	members := fromWire(f.Members)
+	want := []string{f.Members[0].ClientURLs[0], f.Members[1].ClientURLs[0]}
 	if diff := cmp.Diff(want, Endpoints(members)); diff != "" {
 		t.Error(diff)
 	}
 	// A dead seed and a learner are skipped.
 	dead := "http://" + freeAddress(t)
-	c, err := OpenCluster(t.Context(), []string{dead, f.members[2].ClientURLs[0], want[1]}, nil, nil, nil)
+	c, err := OpenCluster(t.Context(), []string{dead, f.Members[2].ClientURLs[0], want[1]}, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,11 +181,11 @@ func TestEndpoints(t *testing.T) {
 	if diff := cmp.Diff(want, c.endpoints); diff != "" {
 		t.Error(diff)
 	}
-	_, err = OpenCluster(t.Context(), []string{dead, f.members[2].ClientURLs[0]}, nil, nil, nil)
+	_, err = OpenCluster(t.Context(), []string{dead, f.Members[2].ClientURLs[0]}, nil, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), dead) || !strings.Contains(err.Error(), "not supported for learner") {
 		t.Error(err)
 	}
-	f.members = []*pb.Member{{ID: 9}}
+	f.Members = []*pb.Member{{ID: 9}}
 	if _, err = OpenCluster(t.Context(), want, nil, nil, nil); err == nil || !strings.Contains(err.Error(), "announces a client URL") {
 		t.Error(err)
 	}

@@ -19,44 +19,44 @@ func TestPromote(t *testing.T) {
 		fails []string
 		calls int // to promote; negative for "more than two"
 	}{
-		"in sync": {set: func(f *fake) { f.start(f.learner(true)) }, calls: 1},
-		"votes":   {set: func(f *fake) { f.start(f.learner(false)) }},
+		"in sync": {set: func(f *fake) { f.Start(f.Learner(true)) }, calls: 1},
+		"votes":   {set: func(f *fake) { f.Start(f.Learner(false)) }},
 		"promoted by another run": {calls: 1, set: func(f *fake) {
-			f.start(f.learner(true))
-			f.promote = []error{rpctypes.ErrGRPCMemberNotLearner}
+			f.Start(f.Learner(true))
+			f.Promote = []error{rpctypes.ErrGRPCMemberNotLearner}
 		}},
 		"later": {calls: 4, set: func(f *fake) {
-			f.start(f.learner(true))
-			f.promote = []error{rpctypes.ErrGRPCLearnerNotReady, rpctypes.ErrGRPCLeaderChanged, rpctypes.ErrGRPCLearnerNotReady}
+			f.Start(f.Learner(true))
+			f.Promote = []error{rpctypes.ErrGRPCLearnerNotReady, rpctypes.ErrGRPCLeaderChanged, rpctypes.ErrGRPCLearnerNotReady}
 		}},
 		"removed": {fails: []string{"cannot make etcd member http://p2:2380 a voting member: it is not a member"}},
 		"removed meanwhile": {calls: 1, fails: []string{"it is not a member"}, set: func(f *fake) {
-			f.start(f.learner(true))
-			f.promote = []error{rpctypes.ErrGRPCMemberNotFound}
+			f.Start(f.Learner(true))
+			f.Promote = []error{rpctypes.ErrGRPCMemberNotFound}
 			lists := 0
-			f.onList = func() {
+			f.OnList = func() {
 				if lists++; lists > 1 {
-					f.members = f.members[:1]
+					f.Members = f.Members[:1]
 				}
 			}
 		}},
-		"never starts": {fails: []string{"has not started yet (no progress for 600ms)", "crictl"}, set: func(f *fake) { f.learner(true) }},
+		"never starts": {fails: []string{"has not started yet (no progress for 600ms)", "crictl"}, set: func(f *fake) { f.Learner(true) }},
 		"no progress": {calls: -1, fails: []string{"etcd member m2 (http://p2:2380, ID 2) is catching up, 60 of 100 entries to go (no progress for 600ms)"},
 			set: func(f *fake) {
-				f.start(f.learner(true))
-				f.status[2].RaftAppliedIndex = 40
-				f.promote = always(rpctypes.ErrGRPCLearnerNotReady)
+				f.Start(f.Learner(true))
+				f.Status[2].RaftAppliedIndex = 40
+				f.Promote = always(rpctypes.ErrGRPCLearnerNotReady)
 			}},
 		"died": {calls: -1, fails: []string{"does not answer", "connection refused"}, set: func(f *fake) {
-			f.start(f.learner(true))
-			f.stop[2]()
-			f.promote = always(rpctypes.ErrGRPCLearnerNotReady)
+			f.Start(f.Learner(true))
+			f.Stop[2]()
+			f.Promote = always(rpctypes.ErrGRPCLearnerNotReady)
 		}},
 		"forbidden": {calls: 1, fails: []string{"permission denied"}, set: func(f *fake) {
-			f.start(f.learner(true))
-			f.promote = []error{rpctypes.ErrGRPCPermissionDenied}
+			f.Start(f.Learner(true))
+			f.Promote = []error{rpctypes.ErrGRPCPermissionDenied}
 		}},
-		"quorum lost": {fails: []string{"etcd has no quorum"}, set: func(f *fake) { f.start(f.learner(true)); f.status[1].Leader = 0 }},
+		"quorum lost": {fails: []string{"etcd has no quorum"}, set: func(f *fake) { f.Start(f.Learner(true)); f.Status[1].Leader = 0 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,8 +76,8 @@ func TestPromote(t *testing.T) {
 					t.Errorf("%q is not in: %v", part, err)
 				}
 			}
-			if test.calls >= 0 && len(f.calls) != test.calls || test.calls < 0 && len(f.calls) < 3 {
-				t.Errorf("calls: %v", f.calls)
+			if test.calls >= 0 && len(f.Calls) != test.calls || test.calls < 0 && len(f.Calls) < 3 {
+				t.Errorf("calls: %v", f.Calls)
 			}
 		})
 	}

@@ -15,9 +15,9 @@ func TestClearWay(t *testing.T) {
 		call string
 	}{
 		"nobody":        {set: func(*fake) {}},
-		"our own":       {set: func(f *fake) { f.learner(true).PeerURLs = []string{ours} }},
-		"never started": {set: func(f *fake) { f.learner(true) }, done: "never started; it is removed", call: "remove"},
-		"without vote":  {set: func(f *fake) { f.start(f.learner(true)) }, done: "it has it now", call: "promote"},
+		"our own":       {set: func(f *fake) { f.Learner(true).PeerURLs = []string{ours} }},
+		"never started": {set: func(f *fake) { f.Learner(true) }, done: "never started; it is removed", call: "remove"},
+		"without vote":  {set: func(f *fake) { f.Start(f.Learner(true)) }, done: "it has it now", call: "promote"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -28,9 +28,9 @@ func TestClearWay(t *testing.T) {
 			if err != nil || (test.done == "") != (done == "") || !strings.Contains(done, test.done) {
 				t.Errorf("%q, %v", done, err)
 			}
-			called := slices.ContainsFunc(f.calls, func(call string) bool { return strings.Contains(call, test.call) })
-			if test.call == "" && len(f.calls) > 0 || !called && test.call != "" {
-				t.Errorf("calls %v", f.calls)
+			called := slices.ContainsFunc(f.Calls, func(call string) bool { return strings.Contains(call, test.call) })
+			if test.call == "" && len(f.Calls) > 0 || !called && test.call != "" {
+				t.Errorf("calls %v", f.Calls)
 			}
 		})
 	}
@@ -40,15 +40,15 @@ func TestClearWay(t *testing.T) {
 func TestClearWayWaits(t *testing.T) {
 	f := newFake(t, 1)
 	c := f.client()
-	other := f.learner(true)
+	other := f.Learner(true)
 	time.AfterFunc(150*time.Millisecond, func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.start(other)
+		f.Lock()
+		defer f.Unlock()
+		f.Start(other)
 		other.IsLearner = false
 	})
-	if done, err := c.ClearWay(t.Context(), ours, 5*time.Second); done != "" || err != nil || len(f.calls) > 0 {
-		t.Errorf("%q, %v, calls %v", done, err, f.calls)
+	if done, err := c.ClearWay(t.Context(), ours, 5*time.Second); done != "" || err != nil || len(f.Calls) > 0 {
+		t.Errorf("%q, %v, calls %v", done, err, f.Calls)
 	}
 }
 
@@ -60,11 +60,11 @@ func TestCanJoin(t *testing.T) {
 		want   string
 	}{
 		"good":               {1, func(*fake) {}, ""},
-		"added already":      {1, func(f *fake) { f.learner(true).PeerURLs = []string{ours} }, ""},
-		"name taken":         {2, func(f *fake) { f.members[1].Name = "ours" }, "the name belongs to etcd member ours"},
-		"no quorum":          {3, func(f *fake) { f.stop[2](); f.stop[3]() }, "etcd has no quorum"},
-		"one of three down":  {3, func(f *fake) { f.stop[3]() }, "adds nobody while a voting member is down"},
-		"learner in the way": {1, func(f *fake) { f.learner(true) }, "another machine is joining"},
+		"added already":      {1, func(f *fake) { f.Learner(true).PeerURLs = []string{ours} }, ""},
+		"name taken":         {2, func(f *fake) { f.Members[1].Name = "ours" }, "the name belongs to etcd member ours"},
+		"no quorum":          {3, func(f *fake) { f.Stop[2](); f.Stop[3]() }, "etcd has no quorum"},
+		"one of three down":  {3, func(f *fake) { f.Stop[3]() }, "adds nobody while a voting member is down"},
+		"learner in the way": {1, func(f *fake) { f.Learner(true) }, "another machine is joining"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,8 +75,8 @@ func TestCanJoin(t *testing.T) {
 			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
-			if len(f.calls) > 0 {
-				t.Errorf("calls %v", f.calls)
+			if len(f.Calls) > 0 {
+				t.Errorf("calls %v", f.Calls)
 			}
 		})
 	}
@@ -85,8 +85,8 @@ func TestCanJoin(t *testing.T) {
 func TestWorks(t *testing.T) {
 	f := newFake(t, 2)
 	c := f.client()
-	f.stop[2]()
-	members := fromWire(f.members)
+	f.Stop[2]()
+	members := fromWire(f.Members)
 	if !c.Works(t.Context(), members[0]) || c.Works(t.Context(), members[1]) {
 		t.Error("the wrong member works")
 	}

@@ -30,6 +30,7 @@ var below = map[string][]string{
 	"phases":              {"cluster", "config", "etcd", "host", "manifests", "pki", "plan", "preflight", "templates"},
 	"cmd":                 {"cluster", "cluster/discovery", "config", "etcd", "host", "manifests", "phases", "pki", "plan", "preflight", "systemd", "templates"},
 	"cmd/kubewright":      {"cmd"},
+	"etcd/etcdtest":       {},
 	"host/hosttest":       {"host"},
 	"systemd/systemdtest": {"systemd", "host"},
 	"plan/plantest":       {},
