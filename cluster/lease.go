@@ -37,9 +37,9 @@ type LockOptions struct {
 // silent for as long as it promised to renew; only the own clock counts for that. It gives up when the API server does not
 // answer for as long as the client's Options say.
 //
-// The lease is renewed in the background until unlock, which deletes it and may be called twice. The end of ctx does not
-// unlock. A lock that somebody else took, because the API server could not be reached for longer than its TTL, is not taken again.
-func (c *Client) Lock(ctx context.Context, name, holder string, o LockOptions) (unlock func(), err error) {
+// The lease is renewed in the background until it is unlocked. The end of ctx does not unlock. A lock that somebody else took,
+// because the API server could not be reached for longer than its TTL, is not taken again.
+func (c *Client) Lock(ctx context.Context, name, holder string, o LockOptions) (*Held, error) {
 	o.TTL = max(o.TTL.Truncate(time.Second), 0)
 	if o.TTL == 0 {
 		o.TTL = 15 * time.Second
@@ -70,6 +70,10 @@ type lease struct {
 	// seen is the last state that was seen of somebody else's lease, and since when.
 	seen  string
 	since time.Time
+
+	mu      sync.Mutex
+	renewed time.Time // when the last renewal that worked was asked for
+	lost    error
 }
 
 // heldBy is the error that somebody else has the lease; empty means that another run was faster, whose name is not known yet.
@@ -113,9 +117,21 @@ func (l *lease) wait(ctx context.Context) error {
 	}
 }
 
-// try takes or renews the lease if it is free or ours. The version that was read goes with each write, so that of two who try at
-// the same time only one gets it.
+// try takes or renews the lease if it is free or ours.
 func (l *lease) try(ctx context.Context) error {
+	asked := time.Now()
+	err := l.tryOnce(ctx)
+	if err == nil {
+		l.mu.Lock()
+		l.renewed = asked
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// tryOnce: the version that was read goes with each write, so that of two who try at
+// the same time only one gets it.
+func (l *lease) tryOnce(ctx context.Context) error {
 	live, err := l.api.Get(ctx, l.name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		l.acquired = metav1.NowMicro()
@@ -169,65 +185,4 @@ func (l *lease) object(version string, transitions int32) *unstructured.Unstruct
 			"acquireTime": l.acquired.UTC().Format(metav1.RFC3339Micro), "renewTime": now.UTC().Format(metav1.RFC3339Micro),
 		},
 	}}
-}
-
-// keep renews the lease until unlock.
-func (l *lease) keep(ctx context.Context) (unlock func()) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		l.renew(ctx)
-	}()
-	return sync.OnceFunc(func() {
-		cancel()
-		<-done
-		l.release()
-	})
-}
-
-func (l *lease) renew(ctx context.Context) {
-	tick := time.NewTicker(l.TTL / 4)
-	defer tick.Stop()
-	renewed := time.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		one, cancel := context.WithTimeout(ctx, l.TTL/4)
-		asked := time.Now()
-		err := l.try(one) // one that fails is no harm: others come before the lease ends
-		cancel()
-		var other heldBy
-		switch {
-		case err == nil:
-			renewed = asked
-		case ctx.Err() != nil:
-		case errors.As(err, &other) && other != "":
-			l.Lost(fmt.Errorf("the lock %s was lost: %w", l.name, other))
-			return
-		case time.Since(renewed) > l.TTL:
-			l.Lost(fmt.Errorf("the lock %s was lost: it could not be renewed for %s: %w", l.name, l.TTL, err))
-			return
-		}
-	}
-}
-
-// release gives the lease back if it is still ours. That it can't is no harm: it ends by itself.
-func (l *lease) release() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	_ = l.client.retry(ctx, func(ctx context.Context) error { // a renewal that was on its way is a conflict
-		live, err := l.api.Get(ctx, l.name, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		if h, _, _ := unstructured.NestedString(live.Object, "spec", "holderIdentity"); h != l.holder {
-			return nil
-		}
-		version := live.GetResourceVersion()
-		return l.api.Delete(ctx, l.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}})
-	})
 }

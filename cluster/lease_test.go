@@ -99,7 +99,7 @@ func TestLock(t *testing.T) {
 	t.Parallel()
 	s, c := newLeaseServer(t)
 	s.fail = 2
-	unlock, err := c.Lock(t.Context(), "etcd", "join on cp2", LockOptions{TTL: time.Second})
+	lock, err := c.Lock(t.Context(), "etcd", "join on cp2", LockOptions{TTL: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,8 +114,8 @@ func TestLock(t *testing.T) {
 		*second.Spec.HolderIdentity != *first.Spec.HolderIdentity || *second.Spec.LeaseTransitions != 0 {
 		t.Errorf("renewed: %v", cmp.Diff(first, second))
 	}
-	unlock()
-	unlock()
+	lock.Unlock()
+	lock.Unlock()
 	if left := s.now(); left != nil {
 		t.Errorf("after unlock: %+v", left)
 	}
@@ -129,7 +129,7 @@ func TestLockExcludes(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
-			unlock, err := c.Lock(t.Context(), "etcd", "x", LockOptions{TTL: 3 * time.Second})
+			lock, err := c.Lock(t.Context(), "etcd", "x", LockOptions{TTL: 3 * time.Second})
 			if err != nil {
 				t.Error(err)
 				return
@@ -140,7 +140,7 @@ func TestLockExcludes(t *testing.T) {
 			time.Sleep(30 * time.Millisecond)
 			total.Add(1)
 			inside.Add(-1)
-			unlock()
+			lock.Unlock()
 		})
 	}
 	wg.Wait()
@@ -163,11 +163,11 @@ func TestLockOfTheDead(t *testing.T) {
 	s.put(held("join on cp1 (00000000)", 2))
 	var told []string
 	began := time.Now()
-	unlock, err := c.Lock(t.Context(), "etcd", "join on cp2", LockOptions{TTL: time.Second, Progress: func(line string) { told = append(told, line) }})
+	lock, err := c.Lock(t.Context(), "etcd", "join on cp2", LockOptions{TTL: time.Second, Progress: func(line string) { told = append(told, line) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unlock()
+	defer lock.Unlock()
 	if past := time.Since(began); past < 2*time.Second || past > 20*time.Second {
 		t.Errorf("taken over after %v", past)
 	}
@@ -183,11 +183,11 @@ func TestLockOfTheDead(t *testing.T) {
 func TestLockOfTheLiving(t *testing.T) {
 	t.Parallel()
 	_, c := newLeaseServer(t)
-	unlock, err := c.Lock(t.Context(), "etcd", "join on cp1", LockOptions{TTL: 3 * time.Second})
+	lock, err := c.Lock(t.Context(), "etcd", "join on cp1", LockOptions{TTL: 3 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unlock()
+	defer lock.Unlock()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	_, err = c.Lock(ctx, "etcd", "join on cp2", LockOptions{TTL: time.Second})
@@ -205,11 +205,11 @@ func TestLockOfADeadRun(t *testing.T) {
 	s.put(held("join on cp1 (0000abcd)", 600))
 	s.Unlock()
 	began := time.Now()
-	unlock, err := c.Lock(t.Context(), "etcd", "join on cp1", LockOptions{Alone: true})
+	lock, err := c.Lock(t.Context(), "etcd", "join on cp1", LockOptions{Alone: true})
 	if err != nil || time.Since(began) > 5*time.Second {
 		t.Fatalf("after %s: %v", time.Since(began), err)
 	}
-	unlock()
+	lock.Unlock()
 	s.Lock()
 	s.put(held("join on cp10 (0000abcd)", 600))
 	s.Unlock()
@@ -225,9 +225,12 @@ func TestLockLost(t *testing.T) {
 	t.Parallel()
 	s, c := newLeaseServer(t)
 	told := make(chan string, 9)
-	unlock, err := c.Lock(t.Context(), "etcd", "join on cp1", LockOptions{TTL: time.Second, Lost: func(err error) { told <- err.Error() }})
+	lock, err := c.Lock(t.Context(), "etcd", "join on cp1", LockOptions{TTL: time.Second, Lost: func(err error) { told <- err.Error() }})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := lock.Check(); err != nil {
+		t.Error(err)
 	}
 	s.Lock()
 	s.put(held("join on cp2", 1))
@@ -240,7 +243,10 @@ func TestLockLost(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Error("nobody was told")
 	}
-	unlock()
+	if err := lock.Check(); err == nil || !strings.Contains(err.Error(), "held by join on cp2") {
+		t.Errorf("it counts as held: %v", err)
+	}
+	lock.Unlock()
 	if left := s.now(); left == nil || *left.Spec.HolderIdentity != "join on cp2" {
 		t.Errorf("left: %+v", left)
 	}
@@ -256,5 +262,18 @@ func TestLockForbidden(t *testing.T) {
 	_, err := c.Lock(t.Context(), "etcd", "x", LockOptions{})
 	if want := "cannot take the lock kubewright-etcd in the cluster: you may not"; err == nil || err.Error() != want || asked != 1 {
 		t.Errorf("%d requests: %v", asked, err)
+	}
+}
+
+// A process that was stopped for longer than the lock lasts knows that somebody else may have it.
+func TestLockTooOld(t *testing.T) {
+	l := &lease{name: "kubewright-etcd", LockOptions: LockOptions{TTL: time.Second}, renewed: time.Now().Add(-3 * time.Second)}
+	held := &Held{lease: l}
+	if err := held.Check(); err == nil || err.Error() != "the lock kubewright-etcd was lost: it was not renewed for 3s" {
+		t.Error(err)
+	}
+	held = nil
+	if err := held.Check(); err != nil {
+		t.Error(err)
 	}
 }

@@ -144,12 +144,12 @@ func realLock(t *testing.T, admin *cluster.Client) {
 	if _, err := admin.Lock(ctx, "etcd", "second", cluster.LockOptions{TTL: time.Second}); err == nil || !strings.Contains(err.Error(), "held by first (") {
 		t.Errorf("the lock of somebody else: %v", err)
 	}
-	first()
+	first.Unlock()
 	second, err := admin.Lock(t.Context(), "etcd", "second", cluster.LockOptions{TTL: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second()
+	second.Unlock()
 }
 
 func apply(t *testing.T, c *cluster.Client, objects ...runtime.Object) {
