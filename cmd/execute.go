@@ -65,7 +65,7 @@ func (f *runFlags) execute(ctx context.Context, env *Env, s *session, p plan.Pla
 		r.Journal = &plan.Journal{Host: s.host, Command: list.Name}
 		r.API = func(context.Context) (plan.API, error) { return s.facts.Client(s.facts.AdminKubeconfig) }
 	}
-	changes, err := r.Run(ctx, p)
+	changes, err := s.run(ctx, &r, p)
 	if err != nil {
 		return interrupted(ctx, err, r.Journal)
 	}

@@ -27,14 +27,29 @@ type session struct {
 	host   *host.Host
 	target *plan.Target
 	facts  *phases.Facts
-	// unlock gives back a lock that the run holds in the cluster; lost ends the run when it was lost.
-	unlock func()
-	lost   func(error)
+	// late, when set, is asked for the rest of the plan when the run has come to the first of the phases lateAt.
+	late   func(ctx context.Context, rest plan.Plan) (plan.Plan, error)
+	lateAt []string
+	// lost ends the run when a lock that it holds in the cluster was lost.
+	lost func(error)
+}
+
+// run applies the plan.
+func (s *session) run(ctx context.Context, r *plan.Runner, p plan.Plan) (changes int, err error) {
+	first, rest := p.Cut(s.lateAt...)
+	if changes, err = r.Run(ctx, first); err != nil || s.late == nil {
+		return changes, err
+	}
+	if rest, err = s.late(ctx, rest); err != nil {
+		return changes, err
+	}
+	n, err := r.Run(ctx, rest)
+	return changes + n, err
 }
 
 func (s *session) close() {
-	if s.unlock != nil {
-		s.unlock()
+	if s.facts != nil && s.facts.Joining != nil {
+		s.facts.Joining.Lock.Unlock()
 	}
 	if s.target.Systemd != nil {
 		s.target.Systemd.Close()

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -67,7 +68,7 @@ func (f *joinFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 	defer unlock()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s, err := f.gather(ctx, env, h, in, cancel, out)
+	s, err := f.gather(ctx, env, h, in, list, cancel, out)
 	if s != nil {
 		defer s.close()
 	}
@@ -78,9 +79,17 @@ func (f *joinFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 	if err != nil {
 		return err
 	}
-	return f.execute(ctx, env, s, p, list, out, func(changes int) error {
+	err = f.execute(ctx, env, s, p, list, out, func(changes int) error {
 		return f.closing(s, changes, out)
 	})
+	if abandon := s.facts.Joining.Abandon; err != nil && abandon != nil {
+		done, failed := abandon(ctx)
+		if done != "" {
+			out.warn([]string{done})
+		}
+		err = errors.Join(err, failed)
+	}
+	return err
 }
 
 // closing says how the run ended.

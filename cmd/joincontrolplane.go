@@ -5,32 +5,29 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/etcd"
 	"github.com/kubewright/kubewright/phases"
+	"github.com/kubewright/kubewright/plan"
 )
 
-// gatherControlPlane looks at etcd's members. While this run changes them, a lock in the cluster keeps other runs from it.
-func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, out *reporter) error {
+// gatherControlPlane looks at etcd's members, and whether this machine can be one of them. What is seen here may change until the
+// run has come so far: then it is looked at again, under a lock.
+func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, list phases.Command, out *reporter) error {
 	facts := s.facts
 	if facts.Config.ExternalEtcd() || !f.talksToEtcd() {
 		return nil
 	}
-	if missing := facts.PKI.MissingShared(); missing != nil { // the phase that needs them says so, unless it is left out
-		facts.Joining.Etcd = func(context.Context) (*etcd.Client, error) {
-			return nil, fmt.Errorf("cannot talk to etcd: these files, which all control-plane nodes share, are not here:\n  %s", strings.Join(missing, "\n  "))
-		}
-		return nil
+	if facts.PKI.MissingShared() != nil {
+		return nil // the phases that need them say so
 	}
 	admin, err := adminClient(facts)
 	if err != nil {
 		return err
 	}
-	facts.Joining.Etcd, err = etcdClients(ctx, facts, admin)
-	if err != nil {
+	if facts.Joining.Etcd, err = etcdClients(ctx, facts, admin); err != nil {
 		return err
 	}
 	e, err := facts.Joining.Etcd(ctx)
@@ -39,37 +36,74 @@ func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, out *rep
 	}
 	defer e.Close()
 	e.Progress = out.progress
-	members, err := e.Members(ctx)
-	if err != nil {
+	votes, err := lookAtMembers(ctx, s, e)
+	if err != nil || votes || !f.changesEtcd() || facts.Skips("etcd-join") && !facts.Named {
 		return err
 	}
-	name, peer := facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL()
-	votes := slices.ContainsFunc(members, func(m etcd.Member) bool {
-		return m.Started() && !m.Learner && slices.Contains(m.PeerURLs, peer)
-	})
-	if !votes && !f.dryRun && f.changesEtcd() && !facts.Skips("etcd-join") {
-		// From here on no other run of ours changes the members, so that the manifest that is planned names those there will be.
-		unlock, err := admin.Lock(ctx, "etcd", holder(facts.Config), cluster.LockOptions{TTL: lockTTL, Alone: true, Progress: out.progress, Lost: s.lost})
+	err = e.CanJoin(ctx, facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL())
+	if f.dryRun {
 		if err != nil {
-			return err
+			out.warn([]string{err.Error()})
 		}
-		s.unlock, facts.Joining.Release = unlock, unlock
-		done, err := e.ClearWay(ctx, peer, strangersTime)
-		if err != nil {
-			return err
-		}
-		if done != "" {
-			out.warn([]string{done})
-		}
-		if err := e.CanJoin(ctx, name, peer); err != nil {
-			return err
-		}
-		if members, err = e.Members(ctx); err != nil {
-			return err
-		}
+		return nil
 	}
+	// Pulling images takes long, and no other machine has to wait for it. But from when the kubelet starts, its API server waits for etcd.
+	s.lateAt = []string{"check-etcd", "kubelet-start", "etcd-join"}
+	s.late = func(ctx context.Context, rest plan.Plan) (plan.Plan, error) {
+		return lockMembers(ctx, s, admin, list, rest, out)
+	}
+	return err
+}
+
+// lookAtMembers plans etcd's manifest for the members of now, and says whether this machine's has its vote already.
+func lookAtMembers(ctx context.Context, s *session, e *etcd.Client) (votes bool, err error) {
+	members, err := e.Members(ctx)
+	if err != nil {
+		return false, err
+	}
+	facts := s.facts
+	name, peer := facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL()
 	facts.Node.EtcdInitialCluster = phases.InitialCluster(s.host, members, phases.LostMember(ctx, facts, e, members), name, peer)
-	return nil
+	return slices.ContainsFunc(members, func(m etcd.Member) bool {
+		return m.Started() && !m.Learner && slices.Contains(m.PeerURLs, peer)
+	}), nil
+}
+
+// lockMembers keeps other runs from changing etcd's members from here on, clears away what one that died has left, and returns the
+// rest of the plan, for the members that there are now.
+func lockMembers(ctx context.Context, s *session, admin *cluster.Client, list phases.Command, rest plan.Plan, out *reporter) (plan.Plan, error) {
+	facts := s.facts
+	var err error
+	facts.Joining.Lock, err = admin.Lock(ctx, "etcd", holder(facts.Config),
+		cluster.LockOptions{TTL: lockTTL, Alone: true, Progress: out.progress, Lost: s.lost})
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	facts.Joining.Abandon = phases.Abandon(facts, s.target)
+	e, err := facts.Joining.Etcd(ctx)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	defer e.Close()
+	e.Progress = out.progress
+	done, err := e.ClearWay(ctx, facts.Config.EtcdPeerURL(), strangersTime)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	if done != "" {
+		out.warn([]string{done})
+	}
+	before := facts.Node.EtcdInitialCluster
+	if _, err := lookAtMembers(ctx, s, e); err != nil || slices.Equal(before, facts.Node.EtcdInitialCluster) {
+		return rest, err
+	}
+	facts.Preflight = nil // the machine was checked
+	p, err := list.Plan(ctx, facts)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	_, rest = p.Cut(s.lateAt...)
+	return rest, nil
 }
 
 const (

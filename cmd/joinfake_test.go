@@ -27,6 +27,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/client-go/util/keyutil"
@@ -182,12 +183,7 @@ func (c *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
 		c.watch(w, r)
 		return
 	default:
-		c.mu.Lock()
-		obj = c.objects[r.URL.Path]
-		c.mu.Unlock()
-		if obj == nil {
-			code = http.StatusNotFound
-		}
+		obj, code = c.object(r)
 	}
 	if code != 0 {
 		reason := strings.ReplaceAll(http.StatusText(code), " ", "")
@@ -196,6 +192,34 @@ func (c *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(obj)
+}
+
+// object does what is asked with one object.
+func (c *fakeCluster) object(r *http.Request) (obj any, code int) {
+	var sent unstructured.Unstructured
+	path := r.URL.Path
+	if r.Method == http.MethodPost || r.Method == http.MethodPut {
+		if err := json.NewDecoder(r.Body).Decode(&sent.Object); err != nil {
+			return nil, http.StatusBadRequest
+		}
+		sent.SetResourceVersion(fmt.Sprint(time.Now().UnixNano()))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch r.Method {
+	case http.MethodPost:
+		path += "/" + sent.GetName()
+		fallthrough
+	case http.MethodPut:
+		c.objects[path] = sent.Object
+	}
+	if obj = c.objects[path]; obj == nil {
+		return nil, http.StatusNotFound
+	}
+	if r.Method == http.MethodDelete {
+		delete(c.objects, path)
+	}
+	return obj, 0
 }
 
 // known says whether somebody may ask: everybody for cluster-info, a token or a certificate of the CA for the rest.
@@ -349,9 +373,14 @@ func (m *fakeMachine) write(path string, data []byte) {
 // run runs a command line on the machine.
 func (m *fakeMachine) run(args ...string) (code int, stdout, stderr string) {
 	m.t.Helper()
-	var out, err bytes.Buffer
 	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
 	defer cancel()
+	return m.runFor(ctx, args...)
+}
+
+// runFor runs a command line until ctx ends, as by Ctrl-C.
+func (m *fakeMachine) runFor(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, err bytes.Buffer
 	code = Run(ctx, Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &err, Machine: m}, args)
 	return code, out.String(), err.String()
 }

@@ -26,7 +26,7 @@ import (
 )
 
 // gather asks the cluster what the node is to be, looks at the machine, and puts together all that the phases ask for.
-func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *joinInput, lost func(error), out *reporter) (*session, error) {
+func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *joinInput, list phases.Command, lost func(error), out *reporter) (*session, error) {
 	found, err := f.discover(ctx, h, in, out)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *join
 	if !in.join.ControlPlaneJoin() {
 		return s, nil
 	}
-	return s, f.gatherControlPlane(ctx, s, out)
+	return s, f.gatherControlPlane(ctx, s, list, out)
 }
 
 // nameFree makes sure that no other machine has this node's name. A machine that joined before has the name itself. The name of
@@ -108,7 +108,7 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 			Config: c, CADirs: caDirs(h), Proxy: proxyVariables(env.Environ), Hash: set.Hash, ExternalCA: set.ExternalCA(),
 		},
 		KubeletPath: kubeletPath(h), KubeletUnit: foreignKubeletUnit(h), Now: h.Time(), Rand: rand.Reader,
-		Skip: in.join.SkipPhases, AdminKubeconfig: config.KubeletKubeconfig, KubeconfigDir: config.KubernetesDir,
+		Skip: in.join.SkipPhases, Named: f.phase != "", AdminKubeconfig: config.KubeletKubeconfig, KubeconfigDir: config.KubernetesDir,
 		Joining: &phases.Joining{
 			ControlPlane: in.join.ControlPlaneJoin(), Endpoint: found.endpoint(), CA: found.ca, CACertPath: in.join.CACertPath,
 			BootstrapKubeconfig: bootstrap, Shared: shared, Refused: found.before != nil && found.before.refused,

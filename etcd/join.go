@@ -29,8 +29,8 @@ func (c *Client) Join(ctx context.Context, name, peerURL string) ([]Member, erro
 	return named(members, name, peerURL), nil
 }
 
-// CanJoin says why Join would not succeed, and changes nothing: no quorum, a voting member that is down, a name that another
-// member has, or a learner in the way. Trouble that may pass is given 15 seconds, a learner two minutes without progress.
+// CanJoin says why Join would not succeed, and changes nothing: no quorum, a voting member that is down, or a name that another
+// member has. Trouble that may pass is given 15 seconds. A learner in the way is for ClearWay.
 func (c *Client) CanJoin(ctx context.Context, name, peerURL string) error {
 	err := c.newWaiter(c.Progress).until(ctx, func() error {
 		members, looks, err := c.joinable(ctx, name, peerURL)
@@ -42,9 +42,6 @@ func (c *Client) CanJoin(ctx context.Context, name, peerURL string) error {
 		}
 		if slices.ContainsFunc(looks, func(l look) bool { return l.err != nil }) {
 			return c.unconnected(ctx, members, errors.New("it wants all of them"))
-		}
-		if slices.ContainsFunc(members, func(m Member) bool { return m.Learner }) {
-			return c.inTheWay(ctx, members)
 		}
 		return nil
 	})

@@ -97,14 +97,11 @@ type Joining struct {
 	Unregistered bool
 	// Etcd connects to the members of etcd that are there.
 	Etcd func(ctx context.Context) (*etcd.Client, error)
-	// Release gives back the lock under which etcd's members are changed. Nil when none is held.
-	Release func()
-}
-
-func (j *Joining) release() {
-	if j.Release != nil {
-		j.Release()
-	}
+	// Lock is held in the cluster while etcd's members are changed. Nil is none.
+	Lock *cluster.Held
+	// Abandon is set while the run may add a member to etcd, until that votes. It is for a run that does not come to its end: it
+	// takes a member away that has never started, and says what it did, for people.
+	Abandon func(ctx context.Context) (done string, err error)
 }
 
 // joinsEtcd says that this machine runs a member of an etcd that is there.

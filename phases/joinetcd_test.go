@@ -1,11 +1,15 @@
 package phases
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/etcd"
+	"github.com/kubewright/kubewright/etcd/etcdtest"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
 	"github.com/kubewright/kubewright/manifests"
@@ -44,6 +48,79 @@ func TestInitialCluster(t *testing.T) {
 		}
 		if diff := cmp.Diff(tc.want, InitialCluster(h, tc.members, tc.lost, "cp2", "https://10.9.0.2:2380")); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}
+
+// TestEtcdDataDir: flags and patches may put the data elsewhere, on the machine or not.
+func TestEtcdDataDir(t *testing.T) {
+	patch := func(text string) manifests.Patched {
+		p, err := manifests.Patches([]manifests.PatchFile{{Name: "etcd0+json.yaml", Data: []byte(text)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for name, test := range map[string]struct {
+		args    []config.Arg
+		patches manifests.Patched
+		want    string
+	}{
+		"as configured":       {nil, manifests.Patched{}, "/srv/etcd"},
+		"below it":            {[]config.Arg{{Name: "data-dir", Value: "/srv/etcd/deep/"}}, manifests.Patched{}, "/srv/etcd/deep"},
+		"in the container":    {[]config.Arg{{Name: "data-dir", Value: "/srv/etcd-too"}}, manifests.Patched{}, ""},
+		"another volume":      {nil, patch("- {op: replace, path: /spec/volumes/1/hostPath/path, value: /mnt/disk}"), "/mnt/disk"},
+		"a flag of its own":   {nil, patch("- {op: add, path: /spec/containers/0/command/-, value: --data-dir=/srv/etcd/x}"), "/srv/etcd/x"},
+		"in two words, a sub": {nil, patch("- {op: add, path: /spec/containers/0/args, value: [-data-dir, /srv/etcd]}\n- {op: add, path: /spec/containers/0/volumeMounts/0/subPath, value: s}"), "/srv/etcd/s"},
+	} {
+		f := facts(t, hosttest.New(t), minimal+"---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\netcd: {local: {dataDir: /srv/etcd}}\n")
+		f.Config.Cluster.Etcd.Local.ExtraArgs, f.Patches = test.args, test.patches
+		if got := etcdDataDir(f); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestLost: a member is not taken for lost while its data is somewhere, or it answers, or nobody knows where its data would be.
+func TestLost(t *testing.T) {
+	fake := etcdtest.New(t, 2)
+	e, err := etcd.Open(fake.Members[0].ClientURLs, nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	members, err := e.Members(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	works, dead := members[0], members[1]
+	fake.Stop[2]()
+	elsewhere := []config.Arg{{Name: "data-dir", Value: "/data"}}
+	const old = "spec:\n  containers:\n  - command: [etcd, --data-dir=/var/lib/old]\n    volumeMounts: [{name: d, mountPath: /var/lib/old}]\n" +
+		"  volumes: [{name: d, hostPath: {path: /var/lib/old}}]\n"
+	for name, test := range map[string]struct {
+		member etcd.Member
+		args   []config.Arg
+		files  map[string]string
+		want   bool
+	}{
+		"lost":                     {dead, nil, nil, true},
+		"it answers":               {works, nil, nil, false},
+		"never started":            {etcd.Member{PeerURLs: dead.PeerURLs}, nil, nil, false},
+		"its data is here":         {dead, nil, map[string]string{"/var/lib/etcd/member/x": ""}, false},
+		"its data is where it was": {dead, nil, map[string]string{"/var/lib/old/member/x": "", "/etc/kubernetes/manifests/etcd.yaml": old}, false},
+		"its data is nowhere":      {dead, elsewhere, nil, false},
+	} {
+		h := hosttest.New(t)
+		for path, text := range test.files {
+			if err := errors.Join(h.MkdirAll(path[:strings.LastIndex(path, "/")], 0o700), h.WriteFile(path, host.FileSpec{Data: []byte(text), Mode: 0o600})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := facts(t, h, minimal)
+		f.Config.Cluster.Etcd.Local.ExtraArgs = test.args
+		if got := lost(t.Context(), f, e, test.member); got != test.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -110,10 +110,8 @@ func downloadCerts(ctx context.Context, f *Facts) ([]plan.Step, error) {
 
 // joinCerts makes the certificates of this node, signed by the CAs that all share.
 func joinCerts(_ context.Context, f *Facts) ([]plan.Step, error) {
-	if missing := f.PKI.MissingShared(); missing != nil {
-		return nil, fmt.Errorf("cannot make the certificates of this node: these files, which all control-plane nodes share, are not here:\n  %s\n"+
-			"copy them from a control-plane node; or run there: kubewright init phase upload-certs --upload-certs\n"+
-			"and join with the --certificate-key that it prints", strings.Join(missing, "\n  "))
+	if err := needShared(f, "make the certificates of this node"); err != nil {
+		return nil, err
 	}
 	var names []string
 	for _, row := range pki.Certificates() {
@@ -126,6 +124,17 @@ func joinCerts(_ context.Context, f *Facts) ([]plan.Step, error) {
 		_, shared := f.Joining.Shared[file.Path]
 		return ok && shared
 	}), err
+}
+
+// needShared is the error that files are not here which all control-plane nodes share, so that something can't be done.
+func needShared(f *Facts, to string) error {
+	missing := f.PKI.MissingShared()
+	if missing == nil {
+		return nil
+	}
+	return fmt.Errorf("cannot %s: these files, which all control-plane nodes share, are not here:\n  %s\n"+
+		"copy them from a control-plane node; or run there: kubewright init phase upload-certs --upload-certs\n"+
+		"and join with the --certificate-key that it prints", to, strings.Join(missing, "\n  "))
 }
 
 // rows are the files of several rows of the PKI.

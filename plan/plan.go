@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -55,6 +56,15 @@ func Changes(items []Item) int {
 		}
 	}
 	return n
+}
+
+// Cut parts the plan before the first section of one of these phases. Without such a section all of it comes before.
+func (p Plan) Cut(phases ...string) (before, rest Plan) {
+	at := slices.IndexFunc(p.Sections, func(s Section) bool { return slices.Contains(phases, s.Phase) })
+	if at < 0 {
+		return p, Plan{}
+	}
+	return Plan{Sections: p.Sections[:at]}, Plan{Sections: p.Sections[at:]}
 }
 
 // Final says that the step can't be taken back: it does something and has no record of before.

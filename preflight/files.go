@@ -42,12 +42,18 @@ func (i *initChecks) etcdDir() Check {
 			return nil
 		case err != nil:
 			return failure(err, "etcd's data directory must be an empty directory")
-		case len(names) == 0 || i.ownEtcdDir(dir):
+		case len(names) == 0 || i.ownEtcdDir(dir) || i.joined() && leftMembers(names):
 			return nil
 		}
 		return failed(fmt.Sprintf("etcd's data directory %s is not empty: it has %s", dir, names[0]),
 			"if its data is not needed any more, remove it; or set etcd.local.dataDir to another directory")
 	}}
+}
+
+// leftMembers says that there is nothing but data of members, of now or before: join sets it aside if the cluster has no such
+// member. Its manifest may be gone, which join takes away when it does not come to its end.
+func leftMembers(names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return name != "member" && !strings.HasPrefix(name, "member.removed-") })
 }
 
 func (i *initChecks) ownEtcdDir(dir string) bool {

@@ -69,6 +69,14 @@ func TestJoinFiles(t *testing.T) {
 			l.write(config.KubeletKubeconfig, kubeconfigOf(joinCA))
 			l.write("/etc/kubernetes/pki/ca.crt", joinCA)
 		}, nil},
+		"joined before, as far as etcd's data": {true, func(l *lab) {
+			l.write(config.KubeletKubeconfig, kubeconfigOf(joinCA))
+			l.write("/var/lib/etcd/member/wal/0.wal", "")
+			l.write("/var/lib/etcd/member.removed-20261124T120000Z/wal/0.wal", "")
+		}, nil},
+		"somebody's data": {true, func(l *lab) {
+			l.write("/var/lib/etcd/member/wal/0.wal", "")
+		}, []string{"DirAvailable--var-lib-etcd"}},
 		"CA being replaced": {false, func(l *lab) {
 			l.write(config.KubeletKubeconfig, kubeconfigOf(otherCA+joinCA))
 			l.write("/etc/kubernetes/pki/ca.crt", otherCA+joinCA)

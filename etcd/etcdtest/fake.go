@@ -60,7 +60,9 @@ func (f *Fake) Start(m *pb.Member) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	m.Name, m.ClientURLs = "m"+string(rune('0'+m.ID)), []string{"http://" + l.Addr().String()}
+	if m.ClientURLs = []string{"http://" + l.Addr().String()}; m.Name == "" {
+		m.Name = "m" + string(rune('0'+m.ID))
+	}
 	f.Status[m.ID] = &pb.StatusResponse{Leader: 1, RaftIndex: 100, RaftAppliedIndex: 100}
 	s := grpc.NewServer()
 	pb.RegisterClusterServer(s, &fakeMember{Fake: f, id: m.ID})
