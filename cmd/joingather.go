@@ -112,7 +112,7 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 		Joining: &phases.Joining{
 			ControlPlane: in.join.ControlPlaneJoin(), Endpoint: found.endpoint(), CA: found.ca, CACertPath: in.join.CACertPath,
 			BootstrapKubeconfig: bootstrap, Shared: shared, Refused: found.before != nil && found.before.refused,
-			Skew: found.client.Skew(),
+			Skew: found.client.Skew(), Client: found.client,
 		},
 	}
 	if facts.Joining.ControlPlane {

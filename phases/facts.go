@@ -95,6 +95,8 @@ type Joining struct {
 	Skew time.Duration
 	// Unregistered says that the machine has good credentials, and no Node: a kubelet registers only when it starts.
 	Unregistered bool
+	// Client is how the cluster was asked about this node. Nil is none.
+	Client *cluster.Client
 	// Etcd connects to the members of etcd that are there.
 	Etcd func(ctx context.Context) (*etcd.Client, error)
 	// Lock is held in the cluster while etcd's members are changed. Nil is none.
@@ -104,10 +106,11 @@ type Joining struct {
 	Abandon func(ctx context.Context) (done string, err error)
 }
 
+// joinsControlPlane says that this machine becomes one more of several control planes.
+func (f *Facts) joinsControlPlane() bool { return f.Joining != nil && f.Joining.ControlPlane }
+
 // joinsEtcd says that this machine runs a member of an etcd that is there.
-func (f *Facts) joinsEtcd() bool {
-	return f.Joining != nil && f.Joining.ControlPlane && !f.Config.ExternalEtcd()
-}
+func (f *Facts) joinsEtcd() bool { return f.joinsControlPlane() && !f.Config.ExternalEtcd() }
 
 // Skips says whether a phase, "addon" or "addon/coredns", is left out.
 func (f *Facts) Skips(name string) bool {

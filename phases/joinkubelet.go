@@ -82,7 +82,7 @@ func kubeletWaitBootstrap() Phase {
 	return Phase{
 		Name: "kubelet-wait-bootstrap", About: "Wait until the kubelet has its certificate and has registered the node", Flags: joinFlags(),
 		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
-			steps := []plan.Step{waitKubelet(f.Config), plan.Wait{
+			steps := []plan.Step{waitKubelet(f), plan.Wait{
 				For:   "the kubelet has its certificate",
 				Stall: stall(f.Config, func(t *config.Timeouts) timeout { return t.TLSBootstrap }),
 				Probe: func(_ context.Context, t *plan.Target) error {
@@ -96,7 +96,7 @@ func kubeletWaitBootstrap() Phase {
 					}
 					return nil
 				},
-				Watch: watchKubelet(),
+				Watch: watchSigning(f),
 			}}
 			if f.Host.Exists(config.BootstrapKubeletKubeconfig) || f.Joining.Refused || !f.Host.Exists(config.KubeletKubeconfig) {
 				steps = append(steps, plan.File{Path: config.BootstrapKubeletKubeconfig, Absent: true})
@@ -106,16 +106,6 @@ func kubeletWaitBootstrap() Phase {
 			}
 			return steps, nil
 		},
-	}
-}
-
-func waitKubelet(c *config.Config) plan.Wait {
-	kubelet := cluster.KubeletProbe(c)
-	return plan.Wait{
-		For:   kubelet.Name + " answers " + kubelet.URL,
-		Stall: stall(c, func(t *config.Timeouts) timeout { return t.KubeletHealthCheck }),
-		Probe: func(ctx context.Context, _ *plan.Target) error { return kubelet.Check(ctx) },
-		Watch: watchKubelet(),
 	}
 }
 

@@ -2,7 +2,12 @@ package phases
 
 import (
 	"context"
+	"strconv"
 
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/plan"
@@ -84,4 +89,44 @@ func kubeletUnit(files []plan.File, credentials string) plan.Unit {
 		u.RestartOn = append(u.RestartOn, file.Path)
 	}
 	return u
+}
+
+// waitKubelet waits for the health endpoint of the kubelet, where patches and the user's flags put it.
+func waitKubelet(f *Facts) plan.Wait {
+	kubelet := cluster.KubeletProbe(withPatchedKubelet(f))
+	what := kubelet.Name + " answers " + kubelet.URL
+	if kubelet.URL == "" {
+		what = kubelet.Name + " is started (it has no health endpoint)"
+	}
+	return plan.Wait{
+		For:   what,
+		Stall: stall(f.Config, func(t *config.Timeouts) timeout { return t.KubeletHealthCheck }),
+		Probe: func(ctx context.Context, _ *plan.Target) error { return kubelet.Check(ctx) },
+		Watch: watchKubelet(),
+	}
+}
+
+// withPatchedKubelet is the configuration with the kubelet's as it will read it. What can't be rendered is an error of the step that
+// writes it.
+func withPatchedKubelet(f *Facts) *config.Config {
+	data, err := manifests.KubeletConfigFile(f.Config)
+	if err == nil {
+		data, err = f.Patches.Apply("kubeletconfiguration", data)
+	}
+	kubelet := &config.KubeletConfiguration{}
+	if err != nil || yaml.Unmarshal(data, kubelet) != nil {
+		return f.Config
+	}
+	args := f.Config.Init.NodeRegistration.KubeletExtraArgs
+	if address, ok := config.ArgValue(args, "healthz-bind-address"); ok {
+		kubelet.HealthzBindAddress = address
+	}
+	if port, ok := config.ArgValue(args, "healthz-port"); ok {
+		if n, err := strconv.ParseInt(port, 10, 32); err == nil {
+			kubelet.HealthzPort = ptr.To(int32(n))
+		}
+	}
+	c := *f.Config
+	c.Kubelet = kubelet
+	return &c
 }

@@ -56,7 +56,7 @@ func registered(f *Facts, node string) plan.Step {
 		NeedsAPI: true,
 		Probe:    ask((*cluster.Client).NodeRegistered),
 		Await:    ask((*cluster.Client).WatchRegistered),
-		Watch:    watchKubelet(),
+		Watch:    watchRegistration(f),
 	}
 }
 

@@ -25,7 +25,7 @@ func waitControlPlane() Phase {
 					probes[i].Client = func() (*cluster.Client, error) { return f.Client(f.AdminKubeconfig) }
 				}
 			}
-			steps := append(stalePods(ctx, f, probes[0]), waitKubelet(f.Config))
+			steps := append(stalePods(ctx, f, probes[0]), waitKubelet(f))
 			watch := watchPods(f)
 			for _, p := range probes {
 				steps = append(steps, plan.Wait{
