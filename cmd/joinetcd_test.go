@@ -11,6 +11,7 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -185,5 +186,41 @@ func TestJoinWithoutShared(t *testing.T) {
 	m.write("/etc/kubernetes/admin.conf", c.kubeconfig(t, m))
 	for _, phase := range []string{"check-etcd", "etcd-join"} {
 		refused(t, m, []string{"which all control-plane nodes share, are not here"}, "join", "phase", phase, "--control-plane")
+	}
+}
+
+// TestJoinResumed: what an earlier run of join left in etcd is gone on from.
+func TestJoinResumed(t *testing.T) {
+	for name, before := range map[string]func(t *testing.T, c *fakeCluster, e *etcdtest.Fake, m *fakeMachine, key string){
+		"added, not started": func(_ *testing.T, _ *fakeCluster, e *etcdtest.Fake, _ *fakeMachine, _ string) {
+			e.Learner(true).PeerURLs = []string{ownPeer}
+		},
+		"started, without its vote": func(t *testing.T, c *fakeCluster, e *etcdtest.Fake, m *fakeMachine, key string) {
+			e.Promote = []error{rpctypes.ErrGRPCPermissionDenied}
+			refused(t, m, []string{"cannot make etcd member " + ownPeer + " a voting member"}, c.controlPlane(key)...)
+			if own := ownMember(e); own == nil || own.Name == "" || !own.IsLearner || !m.host.Exists(etcdManifest) {
+				t.Errorf("left: %v", own)
+			}
+		},
+		"with its vote, then somebody else joined": func(t *testing.T, c *fakeCluster, e *etcdtest.Fake, m *fakeMachine, key string) {
+			joined(t, m, c.controlPlane(key)...)
+			e.Start(e.Learner(false))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, e := newStacked(t)
+			m := newMachine(t, c, "cp2")
+			key := c.upload(t)
+			runEtcd(t, m, e)
+			before(t, c, e, m, key)
+			joined(t, m, c.controlPlane(key)...)
+			if own := ownMember(e); own == nil || own.IsLearner {
+				t.Errorf("own member: %v", own)
+			}
+			if output := joined(t, m, c.controlPlane(key)...); !strings.Contains(output, "Nothing to do") {
+				t.Errorf("one more run:\n%s", output)
+			}
+		})
 	}
 }
