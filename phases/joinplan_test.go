@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/etcd"
+	"github.com/kubewright/kubewright/etcd/etcdtest"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
 	"github.com/kubewright/kubewright/manifests"
@@ -29,17 +32,22 @@ etcd:
     keyFile: /etc/etcd/client-key.pem
 `
 
+const stackedEtcd = `apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+controlPlaneEndpoint: lb.example.org:6443
+`
+
 // sharedFiles are what the control planes of a cluster have alike, made once.
 func sharedFiles(t *testing.T) map[string]manifests.SharedFile {
 	t.Helper()
 	first := hosttest.New(t)
-	f := facts(t, first, minimal+"---\n"+externalEtcd)
+	f := facts(t, first, minimal)
 	shared := map[string]manifests.SharedFile{
 		"/etc/etcd/ca.pem":         {Data: []byte("ca\n"), Mode: 0o644},
 		"/etc/etcd/client.pem":     {Data: []byte("client\n"), Mode: 0o644},
 		"/etc/etcd/client-key.pem": {Data: []byte("key\n"), Mode: 0o600, Secret: true},
 	}
-	for _, row := range []string{"ca", "front-proxy-ca", "sa"} {
+	for _, row := range []string{"ca", "etcd-ca", "front-proxy-ca", "sa"} {
 		files, err := f.PKI.Files(row)
 		if err != nil {
 			t.Fatal(err)
@@ -52,9 +60,13 @@ func sharedFiles(t *testing.T) map[string]manifests.SharedFile {
 }
 
 // joinFacts are those of a machine that joins.
-func joinFacts(t *testing.T, h *host.Host, controlPlane bool, shared map[string]manifests.SharedFile) *Facts {
+func joinFacts(t *testing.T, h *host.Host, controlPlane bool, shared map[string]manifests.SharedFile, cluster string) *Facts {
 	t.Helper()
-	f := facts(t, h, minimal+"---\n"+externalEtcd)
+	f := facts(t, h, minimal+"---\n"+cluster)
+	shared = maps.Clone(shared)
+	maps.DeleteFunc(shared, func(path string, _ manifests.SharedFile) bool {
+		return strings.HasPrefix(path, "/etc/etcd/") != f.Config.ExternalEtcd() && strings.Contains(path, "/etcd/")
+	})
 	f.Config.Init.NodeRegistration.Name = "n2"
 	f.PKI = pki.Plan(pki.Input{Config: f.Config, Now: now, Rand: rand.Reader, Joining: true, Read: func(path string) ([]byte, error) {
 		data, err := h.ReadFile(path)
@@ -79,10 +91,20 @@ func joinFacts(t *testing.T, h *host.Host, controlPlane bool, shared map[string]
 // TestGoldenJoins prints the plans of join on an empty machine.
 func TestGoldenJoins(t *testing.T) {
 	shared := sharedFiles(t)
-	for name, controlPlane := range map[string]bool{"join-worker": false, "join-control-plane": true} {
+	for name, test := range map[string]struct {
+		controlPlane bool
+		cluster      string
+	}{
+		"join-worker": {false, externalEtcd}, "join-control-plane": {true, externalEtcd}, "join-stacked": {true, stackedEtcd},
+	} {
 		t.Run(name, func(t *testing.T) {
 			h := hosttest.New(t)
-			p, err := Join().Plan(context.Background(), joinFacts(t, h, controlPlane, shared))
+			f := joinFacts(t, h, test.controlPlane, shared, test.cluster)
+			members := etcdtest.New(t, 1)
+			f.Joining.Etcd = func(context.Context) (*etcd.Client, error) {
+				return etcd.Open(members.Members[0].ClientURLs, nil, nil, nil)
+			}
+			p, err := Join().Plan(context.Background(), f)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +129,7 @@ func TestCrashAtEveryWriteOfJoin(t *testing.T) {
 	shared := sharedFiles(t)
 	for _, controlPlane := range []bool{false, true} {
 		write := func(h *host.Host) (int, error) {
-			p, err := Join().Plan(context.Background(), joinFacts(t, h, controlPlane, shared))
+			p, err := Join().Plan(context.Background(), joinFacts(t, h, controlPlane, shared, externalEtcd))
 			if err != nil {
 				t.Fatalf("a run that stopped left something that the next one refuses: %v", err)
 			}
