@@ -17,6 +17,7 @@ import (
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/etcd/etcdtest"
+	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/pki"
 )
 
@@ -222,5 +223,30 @@ func TestJoinResumed(t *testing.T) {
 				t.Errorf("one more run:\n%s", output)
 			}
 		})
+	}
+}
+
+// TestJoinEtcdEnds: an etcd that ends again and again ends the join with its last words, and leaves no member.
+func TestJoinEtcdEnds(t *testing.T) {
+	c, e := newStacked(t)
+	m := newMachine(t, c, "cp2")
+	ctx, cancel := context.WithCancel(t.Context())
+	m.done.Go(func() {
+		for ctx.Err() == nil && !m.host.Exists(etcdManifest) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		var loop []host.Container
+		for n := range 3 {
+			at := time.Now().Add(time.Duration(n) * time.Millisecond).UnixNano()
+			loop = append(loop, host.Container{ID: fmt.Sprint("c", n), Name: "etcd", PodName: "etcd-cp2", Attempt: uint32(n + 1),
+				PodCreatedAt: at, StartedAt: at, FinishedAt: at + 1, ExitCode: 2})
+			m.runtime.SetLogs(fmt.Sprint("c", n), "panic: the disk is broken")
+		}
+		m.runtime.SetContainers(loop...)
+	})
+	t.Cleanup(cancel)
+	refused(t, m, []string{"etcd exited", "the disk is broken", "is taken away again"}, c.controlPlane(c.upload(t))...)
+	if ownMember(e) != nil || m.host.Exists(etcdManifest) {
+		t.Errorf("left: %v", e.Members)
 	}
 }

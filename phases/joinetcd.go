@@ -5,6 +5,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kubewright/kubewright/cluster"
@@ -141,29 +144,49 @@ func promoteMember(f *Facts) plan.Step {
 				return err
 			}
 			ctx, cancel := context.WithCancelCause(ctx)
-			defer cancel(nil)
-			history := cluster.NewHistory(f.Now)
-			progress := func(status string) {
-				if t.Runtime != nil {
-					v := history.Look(ctx, t.Runtime, manifestTimes(t), config.Etcd)[0]
-					if v.Summary != "" {
-						status += ": " + v.Summary
-					}
-					if v.Fatal {
-						cancel(fmt.Errorf("%s%s", v.Summary, quoted(v.Log)))
-					}
-				}
-				if t.Progress != nil {
-					t.Progress(status)
-				}
-			}
-			err := withEtcd(ctx, f, func(e *etcd.Client) error { return e.Promote(ctx, peer, progress) })
+			var told atomic.Pointer[string]
+			var looking sync.WaitGroup
+			looking.Go(func() { lookAtMember(ctx, f, t, &told, cancel) })
+			err := withEtcd(ctx, f, func(e *etcd.Client) error {
+				return e.Promote(ctx, peer, func(status string) { told.Store(&status) })
+			})
+			cancel(nil)
+			looking.Wait()
 			if err == nil {
 				f.Joining.Lock.Unlock()
 				f.Joining.Abandon = nil
 			}
 			return err
 		},
+	}
+}
+
+// lookAtMember tells how this machine's etcd is doing, once a second, until ctx ends or it ends again and again: that ends the run,
+// with its last words.
+func lookAtMember(ctx context.Context, f *Facts, t *plan.Target, told *atomic.Pointer[string], giveUp context.CancelCauseFunc) {
+	history := cluster.NewHistory(f.Now)
+	for shown := ""; ; {
+		status := ""
+		if s := told.Load(); s != nil {
+			status = *s
+		}
+		if t.Runtime != nil {
+			v := history.Look(ctx, t.Runtime, manifestTimes(t), config.Etcd)[0]
+			if v.Fatal {
+				giveUp(fmt.Errorf("%s%s", v.Summary, quoted(v.Log)))
+				return
+			}
+			status += "; " + v.Summary
+		}
+		if status = strings.TrimPrefix(status, "; "); status != shown && t.Progress != nil && ctx.Err() == nil {
+			shown = status
+			t.Progress(status)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
 	}
 }
 
