@@ -108,6 +108,8 @@ func (f *FileDiscovery) check(p *problems) {
 	switch {
 	case f.KubeConfigPath == "":
 		p.add(field, "give the path of a kubeconfig file or an https URL")
+	case err != nil && strings.Contains(f.KubeConfigPath, "://"): // it may hold a password
+		p.add(field, "it is neither a path nor a URL that can be read")
 	case err == nil && u.Scheme == "https" && u.Host == "":
 		p.add(field, "the URL names no host")
 	case err == nil && u.Scheme != "" && u.Scheme != "https":
