@@ -55,7 +55,7 @@ func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, list pha
 	return err
 }
 
-// lookAtMembers plans etcd's manifest for the members of now, and says whether this machine's has its vote already.
+// lookAtMembers plans etcd's manifest for the members of now, and says whether this machine's has its vote already, and its data.
 func lookAtMembers(ctx context.Context, s *session, e *etcd.Client) (votes bool, err error) {
 	members, err := e.Members(ctx)
 	if err != nil {
@@ -63,8 +63,9 @@ func lookAtMembers(ctx context.Context, s *session, e *etcd.Client) (votes bool,
 	}
 	facts := s.facts
 	name, peer := facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL()
-	facts.Node.EtcdInitialCluster = phases.InitialCluster(s.host, members, phases.LostMember(ctx, facts, e, members), name, peer)
-	return slices.ContainsFunc(members, func(m etcd.Member) bool {
+	lost := phases.LostMember(ctx, facts, e, members)
+	facts.Node.EtcdInitialCluster = phases.InitialCluster(s.host, members, lost, name, peer)
+	return !lost && slices.ContainsFunc(members, func(m etcd.Member) bool {
 		return m.Started() && !m.Learner && slices.Contains(m.PeerURLs, peer)
 	}), nil
 }

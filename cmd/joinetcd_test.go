@@ -250,3 +250,23 @@ func TestJoinEtcdEnds(t *testing.T) {
 		t.Errorf("left: %v", e.Members)
 	}
 }
+
+// TestJoinLost: a machine that was made anew takes its dead member away, under the lock, and becomes another one.
+func TestJoinLost(t *testing.T) {
+	c, e := newStacked(t)
+	m := newMachine(t, c, "cp2")
+	e.Start(e.Learner(false))
+	own := e.Learner(false)
+	own.PeerURLs, own.Name = []string{ownPeer}, "cp2"
+	e.Start(own)
+	e.Stop[own.ID]()
+	key := c.upload(t)
+	runEtcd(t, m, e)
+	joined(t, m, c.controlPlane(key)...)
+	if now := ownMember(e); now == nil || now == own || now.IsLearner || !slices.Equal(e.Calls, []string{"remove", "add", "promote"}) {
+		t.Errorf("%v, calls %v", now, e.Calls)
+	}
+	if !slices.Contains(c.asked(), "POST "+leases) {
+		t.Error("without the lock")
+	}
+}
