@@ -8,12 +8,6 @@ import (
 	"github.com/kubewright/kubewright/test/bed"
 )
 
-// endpointConfig is InitConfig with the machine itself as control-plane endpoint, so that others can join as control planes.
-func endpointConfig(m *bed.Machine) string {
-	return strings.Replace(bed.InitConfig(m), "kind: ClusterConfiguration\n",
-		"kind: ClusterConfiguration\ncontrolPlaneEndpoint: "+m.IP()+":6443\n", 1)
-}
-
 // joinArgs are the arguments of the join command that real kubeadm prints for a new token.
 func joinArgs(t *testing.T, m *bed.Machine) []string {
 	t.Helper()
@@ -58,7 +52,7 @@ func testJoin(t *testing.T, tool string) {
 	bed.Need(t)
 	lab := bed.NewLab(t)
 	cp := lab.Machine(t, bed.Spec{Name: "cp1", KubeletUnit: tool == "kubeadm"})
-	cp.WriteFile(t, configPath, endpointConfig(cp), 0o600)
+	cp.WriteFile(t, configPath, bed.InitConfig(cp, bed.WithEndpoint(cp.IP()+":6443")), 0o600)
 	first := []string{tool, "init", "--config", configPath, "--upload-certs"}
 	if tool == "kubeadm" {
 		first = append(first, "--ignore-preflight-errors=SystemVerification")
