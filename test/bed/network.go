@@ -12,15 +12,16 @@ import (
 
 func linkExists(name string) bool { _, err := netlink.LinkByName(name); return err == nil }
 
-// createBridge makes the lab's network, with the host on it.
+// createBridge makes the lab's network, with the host on it. A bridge without a MAC address of its own takes that of a machine, and
+// another one when the machine goes: the others would not reach the host until they ask for its address again.
 func createBridge(name, addr string) error {
-	br := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name}}
-	if err := netlink.LinkAdd(br); err != nil {
-		return fmt.Errorf("cannot create bridge %s: %w", name, err)
-	}
 	a, err := netlink.ParseAddr(addr)
 	if err != nil {
 		return fmt.Errorf("cannot set up bridge %s: %w", name, err)
+	}
+	br := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name, HardwareAddr: append(net.HardwareAddr{2, 0}, a.IP.To4()...)}}
+	if err := netlink.LinkAdd(br); err != nil {
+		return fmt.Errorf("cannot create bridge %s: %w", name, err)
 	}
 	if err := errors.Join(netlink.AddrAdd(br, a), netlink.LinkSetUp(br)); err != nil {
 		return fmt.Errorf("cannot set up bridge %s: %w", name, err)
