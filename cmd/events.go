@@ -33,7 +33,9 @@ type event struct {
 	Message string  `json:"message,omitempty"`
 	// Manifest is an object that --print-manifest shows.
 	Manifest json.RawMessage `json:"manifest,omitempty"`
-	// Next is with the result of a whole init, and of the phases show-join-command and upload-certs.
+	// Node is with the result of join and of its phases: the name of this machine's node.
+	Node string `json:"node,omitempty"`
+	// Next is with the result of a whole init, of the phases show-join-command and upload-certs, and of the join of a control plane.
 	Next *next `json:"next,omitempty"`
 }
 

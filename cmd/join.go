@@ -94,11 +94,15 @@ func (f *joinFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 
 // closing says how the run ended.
 func (f *joinFlags) closing(s *session, changes int, out *reporter) error {
+	node := s.facts.Config.Init.NodeRegistration.Name
 	if out.json != nil {
-		out.result(changes, nil)
+		ev := event{Event: "result", Changes: &changes, Node: node}
+		if f.phase == "" && s.facts.Joining.ControlPlane {
+			ev.Next = &next{Kubeconfig: s.facts.AdminKubeconfig}
+		}
+		out.json.emit(ev)
 		return nil
 	}
-	node := s.facts.Config.Init.NodeRegistration.Name
 	switch {
 	case changes == 0:
 		out.line("Nothing to do: everything is as it should be.")

@@ -48,6 +48,11 @@ func TestJoinWorker(t *testing.T) {
 	if !slices.Equal(asked, want) {
 		t.Errorf("requests:\n%s", strings.Join(asked, "\n"))
 	}
+	// For machines, the last word names the node.
+	if output := joined(t, m, c.joins("-o", "json")...); !strings.HasSuffix(output, `{"event":"result","changes":0,"node":"w1"}`+"\n") {
+		t.Errorf("as JSON:\n%s", output)
+	}
+	c.asked()
 	// The token is good no more; the node's own credentials are.
 	args := c.joins()
 	args[3] = "aaaaaa.0123456789abcdef"

@@ -69,6 +69,9 @@ func TestJoinControlPlane(t *testing.T) {
 	if strings.Contains(output, "PRIVATE KEY") || strings.Contains(output, tokenSecret) || strings.Contains(output, key) {
 		t.Error("a secret was printed")
 	}
+	if !strings.HasSuffix(output, `"node":"cp2","next":{"kubeconfig":"/etc/kubernetes/admin.conf"}}`+"\n") {
+		t.Errorf("the result says neither who joined nor how to go on:\n%s", output)
+	}
 	for path, want := range c.pki {
 		have, err := m.host.ReadFile(path)
 		if err != nil || string(have) != string(want) {
