@@ -1,7 +1,10 @@
 package cluster
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -38,4 +41,17 @@ func ReadAccess(kubeconfig []byte, read func(path string) ([]byte, error)) (*Acc
 		}
 	}
 	return a, nil
+}
+
+// NodeUser is what the names of all kubelets begin with, as users of the API.
+const NodeUser = "system:node:"
+
+// Node is the name of the node whose kubelet has the client's certificate; empty when it is nobody's or another user's.
+func (a *Access) Node() string {
+	for block, rest := pem.Decode(a.ClientCert); block != nil; block, rest = pem.Decode(rest) {
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil && strings.HasPrefix(cert.Subject.CommonName, NodeUser) {
+			return strings.TrimPrefix(cert.Subject.CommonName, NodeUser)
+		}
+	}
+	return ""
 }

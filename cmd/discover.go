@@ -37,14 +37,18 @@ func (d *discovered) endpoint() string { return strings.TrimPrefix(d.server, "ht
 // discover finds the cluster and reads its configuration: by what an earlier run of join left here, so that join can be run
 // again when the token has expired; or by the token or the file.
 func (f *joinFlags) discover(ctx context.Context, h *host.Host, in *joinInput, out *reporter) (*discovered, error) {
-	own, before, err := f.belongs(ctx, h, in.join)
+	file, err := discoveryFile(ctx, in.join)
+	if err != nil {
+		return nil, err
+	}
+	own, before, err := f.belongs(ctx, h, in.join, file)
 	if own != nil || err != nil {
 		return own, err
 	}
 	if in.alone {
 		return f.continues(ctx, h, in.join, before)
 	}
-	found, err := f.find(ctx, in, out)
+	found, err := f.find(ctx, in, file, out)
 	if err != nil {
 		return nil, before.remember(err)
 	}
@@ -82,8 +86,24 @@ func explainAsked(err error, server string) error {
 	return fmt.Errorf("%w\n%s", err, hint)
 }
 
-// find asks the cluster by the token, or reads the file.
-func (f *joinFlags) find(ctx context.Context, in *joinInput, out *reporter) (*discovery.Found, error) {
+// discoveryFile reads the file that names the cluster, here or from its URL; nil where a token does.
+func discoveryFile(ctx context.Context, j *config.Join) ([]byte, error) {
+	if j.Discovery.File == nil {
+		return nil, nil
+	}
+	name := j.Discovery.File.KubeConfigPath
+	if u, err := url.Parse(name); err == nil && u.Scheme == "https" {
+		return discovery.FetchFile(ctx, name)
+	}
+	data, err := os.ReadFile(strings.TrimPrefix(name, "file://"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the discovery file: %w", err)
+	}
+	return data, nil
+}
+
+// find asks the cluster by the token, or by what the file says.
+func (f *joinFlags) find(ctx context.Context, in *joinInput, file []byte, out *reporter) (*discovery.Found, error) {
 	d := in.join.Discovery
 	timeout := time.Duration(0)
 	if t := in.join.Timeouts; t != nil && t.Discovery != nil {
@@ -101,17 +121,6 @@ func (f *joinFlags) find(ctx context.Context, in *joinInput, out *reporter) (*di
 		}
 		return discovery.ByToken(ctx, o)
 	}
-	name, o := d.File.KubeConfigPath, discovery.Options{TLSToken: d.TLSBootstrapToken, Progress: out.progress, Timeout: timeout, Reach: in.reach}
-	if u, err := url.Parse(name); err == nil && u.Scheme == "https" {
-		data, err := discovery.FetchFile(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		return discovery.ByFile(ctx, data, os.ReadFile, o)
-	}
-	data, err := os.ReadFile(strings.TrimPrefix(name, "file://"))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the discovery file: %w", err)
-	}
-	return discovery.ByFile(ctx, data, os.ReadFile, o)
+	o := discovery.Options{TLSToken: d.TLSBootstrapToken, Progress: out.progress, Timeout: timeout, Reach: in.reach}
+	return discovery.ByFile(ctx, file, os.ReadFile, o)
 }

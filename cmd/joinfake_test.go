@@ -33,6 +33,7 @@ import (
 	"k8s.io/client-go/util/keyutil"
 	"k8s.io/cluster-bootstrap/token/jws"
 
+	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
@@ -347,7 +348,7 @@ func (m *fakeMachine) kubelet() {
 // credentials writes the kubelet's.
 func (m *fakeMachine) credentials(node string, life time.Duration) {
 	m.t.Helper()
-	cert, key := m.cluster.issue(m.t, nodeUser+node, life)
+	cert, key := m.cluster.issue(m.t, cluster.NodeUser+node, life)
 	kc := clientcmdapi.NewConfig()
 	kc.CurrentContext = "c"
 	kc.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}

@@ -56,9 +56,7 @@ func (f *joinFlags) load(ctx context.Context, env *Env, h *host.Host, flags *pfl
 		in.reach = t.Discovery.Duration
 	}
 	if j.Known = in.alone; in.alone && j.NodeRegistration.Name == "" {
-		if m, err := membershipOf(h); err == nil && m != nil {
-			j.NodeRegistration.Name = m.node
-		}
+		j.NodeRegistration.Name = nodeName(h)
 	}
 	if in.dynamic, err = f.askMachine(ctx, env, h, j); err != nil {
 		return nil, err

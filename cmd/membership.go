@@ -3,11 +3,10 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -43,18 +42,23 @@ func membershipOf(h *host.Host) (*membership, error) {
 	if kc == nil || err != nil {
 		return nil, err
 	}
-	m := &membership{ca: kc.CA}
-	for block, rest := pem.Decode(kc.ClientCert); block != nil; block, rest = pem.Decode(rest) {
-		if cert, err := x509.ParseCertificate(block.Bytes); err == nil && strings.HasPrefix(cert.Subject.CommonName, nodeUser) {
-			m.node = strings.TrimPrefix(cert.Subject.CommonName, nodeUser)
-			break
-		}
-	}
-	return m, nil
+	return &membership{ca: kc.CA, node: kc.Node()}, nil
 }
 
-// nodeUser is what the names of all kubelets begin with, as users of the API.
-const nodeUser = "system:node:"
+// nodeName is the node that earlier phases have made of this machine: that of the kubelet's credentials or, while it has none, the
+// one that its flags name; empty when it goes by the machine's name.
+func nodeName(h *host.Host) string {
+	if m, err := membershipOf(h); err == nil && m != nil && m.node != "" {
+		return m.node
+	}
+	text, _ := h.ReadFile(config.KubeletFlagsFile) // none was written, or the kubelet can't read it either
+	for _, word := range strings.FieldsFunc(string(text), func(r rune) bool { return strings.ContainsRune(" \t\n\"", r) }) {
+		if name, ok := strings.CutPrefix(word, "--hostname-override="); ok {
+			return name
+		}
+	}
+	return ""
+}
 
 // own is a kubeconfig of this machine.
 type own struct {
@@ -79,7 +83,7 @@ func loadKubeconfig(h *host.Host, path string) (*own, error) {
 }
 
 // belongs uses this machine's own credentials, if it is that node of that cluster already; else nil, and what is known of it.
-func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join) (*discovered, *membership, error) {
+func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join, file []byte) (*discovered, *membership, error) {
 	m, err := membershipOf(h)
 	if m == nil || err != nil {
 		return nil, nil, err
@@ -89,7 +93,7 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join) (
 		path = config.AdminKubeconfig
 	}
 	kc, err := loadKubeconfig(h, path)
-	if kc == nil || err != nil || !meant(j, kc, m.ca) {
+	if kc == nil || err != nil || !meant(j, file, kc, m.ca) {
 		return nil, m, err
 	}
 	kubelets := path == config.KubeletKubeconfig
@@ -109,7 +113,7 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join) (
 	}
 	if m.node == "" {
 		return nil, m, fmt.Errorf("cannot join as node %s: %s holds credentials for this cluster that are not a node's (those of %s<name>)\n"+
-			"reset the machine first", name, config.KubeletKubeconfig, nodeUser)
+			"reset the machine first", name, config.KubeletKubeconfig, cluster.NodeUser)
 	}
 	if m.node != name {
 		return nil, m, fmt.Errorf("cannot join as node %s: this machine is node %s of that cluster already (%s)\n"+
@@ -119,7 +123,8 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join) (
 }
 
 // meant says whether own credentials are for the cluster that the user asks for: by its pins, by its file, or by its address.
-func meant(j *config.Join, kc *own, kubeletCA []byte) bool {
+// file is what the discovery file says.
+func meant(j *config.Join, file []byte, kc *own, kubeletCA []byte) bool {
 	if !discovery.SameCA(kc.CA, kubeletCA) {
 		return false
 	}
@@ -132,9 +137,5 @@ func meant(j *config.Join, kc *own, kubeletCA []byte) bool {
 		}
 		return strings.TrimPrefix(kc.Server, "https://") == b.APIServerEndpoint
 	}
-	if f := j.Discovery.File; f != nil && !strings.HasPrefix(f.KubeConfigPath, "https://") {
-		file, err := loadKubeconfig(&host.Host{Root: "/"}, strings.TrimPrefix(f.KubeConfigPath, "file://"))
-		return err == nil && file != nil && discovery.SameCA(kc.CA, file.CA)
-	}
-	return false // what another server says has to be fetched first
+	return discovery.SameCA(kc.CA, discovery.FileCA(file, os.ReadFile))
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
+	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/pki"
 )
 
@@ -72,6 +74,30 @@ func TestMembershipOf(t *testing.T) {
 	}
 }
 
+// TestNodeName: a kubelet that was started a moment ago has no credentials yet.
+func TestNodeName(t *testing.T) {
+	h := hosttest.New(t)
+	if name := nodeName(h); name != "" {
+		t.Errorf("a blank machine: %q", name)
+	}
+	c := config.New()
+	c.Init.NodeRegistration.Name = "worker"
+	flags, err := manifests.WorkerKubeletFlags(c, "w1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(h.MkdirAll(config.KubeletDir, 0o755), h.WriteFile(config.KubeletFlagsFile, host.FileSpec{Data: flags, Mode: 0o644})); err != nil {
+		t.Fatal(err)
+	}
+	if name := nodeName(h); name != "worker" {
+		t.Errorf("by its flags: %q", name)
+	}
+	kubeletOf(t, h, "https://10.0.0.5:6443", "credited", certificate(t, "kubernetes"))
+	if name := nodeName(h); name != "credited" {
+		t.Errorf("by its credentials: %q", name)
+	}
+}
+
 // TestMeant: own credentials count only for the cluster that is asked for.
 func TestMeant(t *testing.T) {
 	h := hosttest.New(t)
@@ -91,23 +117,32 @@ func TestMeant(t *testing.T) {
 		return j
 	}
 	file := config.NewJoin()
-	file.Discovery.File = &config.FileDiscovery{KubeConfigPath: h.Root + config.KubeletKubeconfig}
-	elsewhere := config.NewJoin()
-	elsewhere.Discovery.File = &config.FileDiscovery{KubeConfigPath: "https://example.org/file"}
+	file.Discovery.File = &config.FileDiscovery{KubeConfigPath: "https://example.org/file"}
+	// As cluster-info has it: a cluster without a name, and no context.
+	text := func(ca []byte) string {
+		data, err := clientcmd.Write(clientcmdapi.Config{Clusters: map[string]*clientcmdapi.Cluster{
+			"": {Server: "https://10.0.0.9:6443", CertificateAuthorityData: ca}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
 	for name, test := range map[string]struct {
 		join    *config.Join
+		file    string
 		kubelet []byte
 		want    bool
 	}{
-		"its pin":                {token("10.0.0.9:6443", pins...), ca, true},
-		"another pin":            {token("10.0.0.5:6443", "sha256:"+strings.Repeat("ab", 32)), ca, false},
-		"no pin, its address":    {token("10.0.0.5:6443"), ca, true},
-		"no pin, other address":  {token("10.0.0.9:6443"), ca, false},
-		"its file":               {file, ca, true},
-		"a file from elsewhere":  {elsewhere, ca, false},
-		"the kubelet is another": {token("10.0.0.5:6443", pins...), other, false},
+		"its pin":                {token("10.0.0.9:6443", pins...), "", ca, true},
+		"another pin":            {token("10.0.0.5:6443", "sha256:"+strings.Repeat("ab", 32)), "", ca, false},
+		"no pin, its address":    {token("10.0.0.5:6443"), "", ca, true},
+		"no pin, other address":  {token("10.0.0.9:6443"), "", ca, false},
+		"its file":               {file, text(ca), ca, true},
+		"another's file":         {file, text(other), ca, false},
+		"a file without a CA":    {file, text(nil), ca, false},
+		"the kubelet is another": {token("10.0.0.5:6443", pins...), "", other, false},
 	} {
-		if got := meant(test.join, kc, test.kubelet); got != test.want {
+		if got := meant(test.join, []byte(test.file), kc, test.kubelet); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -3,8 +3,10 @@ package phases
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/plan"
 )
@@ -45,10 +47,10 @@ func watchSigning(f *Facts) watch {
 	}
 }
 
-// watchRegistration looks at the kubelet's unit. On a control plane the kubelet talks to its own API server, which may be what does
-// not start.
+// watchRegistration looks at the kubelet's unit, and at the name by which it calls itself. On a control plane the kubelet talks to
+// its own API server, which may be what does not start.
 func watchRegistration(f *Facts) watch {
-	unit := watchKubelet()
+	unit := watchCalled(f.Config.Init.NodeRegistration.Name, watchKubelet())
 	if !f.joinsControlPlane() {
 		return unit
 	}
@@ -62,6 +64,23 @@ func watchRegistration(f *Facts) watch {
 		}
 		if behind.Status != "" {
 			seen.Status += "; " + behind.Status
+		}
+		return seen
+	}
+}
+
+// watchCalled ends a wait for a Node that the kubelet will not register, because its credentials are another node's.
+func watchCalled(node string, unit watch) watch {
+	return func(ctx context.Context, t *plan.Target) plan.Watched {
+		seen := unit(ctx, t)
+		data, err := t.Host.ReadFile(config.KubeletKubeconfig)
+		if err != nil {
+			return seen
+		}
+		a, err := cluster.ReadAccess(data, t.Host.ReadFile)
+		if err == nil && a.Node() != "" && a.Node() != node && seen.Hopeless == nil {
+			seen.Hopeless = fmt.Errorf("the kubelet calls itself %s, not %s\ngive the name to each phase with --node-name, and leave "+
+				"hostname-override out of kubeletExtraArgs", a.Node(), node)
 		}
 		return seen
 	}

@@ -8,8 +8,10 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -142,5 +144,34 @@ func TestWatchRegistration(t *testing.T) {
 	f.Joining.ControlPlane = false
 	if seen := watchRegistration(f)(t.Context(), &plan.Target{Host: h, Systemd: units, Runtime: rt}); seen.Hopeless != nil {
 		t.Errorf("a worker: %+v", seen)
+	}
+}
+
+// TestWatchCalled: a kubelet with another node's credentials will not register this one.
+func TestWatchCalled(t *testing.T) {
+	h := hosttest.New(t)
+	f := facts(t, h, minimal)
+	units := systemdtest.New()
+	units.Set(systemd.Unit{Name: config.KubeletService, ActiveState: "active", SubState: "running"})
+	target := &plan.Target{Host: h, Systemd: units}
+	steps, err := rows(f, "ca", "kubelet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range steps {
+		if file := step.(plan.File); !file.Dir {
+			err = h.MkdirAll(filepath.Dir(file.Path), 0o755)
+		}
+		if err := errors.Join(err, step.Apply(t.Context(), target)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own := f.Config.Init.NodeRegistration.Name
+	if seen := watchRegistration(f)(t.Context(), target); seen.Hopeless != nil {
+		t.Errorf("its own name: %v", seen.Hopeless)
+	}
+	f.Config.Init.NodeRegistration.Name = "other"
+	if seen := watchRegistration(f)(t.Context(), target); seen.Hopeless == nil || !strings.Contains(seen.Hopeless.Error(), "the kubelet calls itself "+own+", not other") {
+		t.Errorf("another name: %v", seen.Hopeless)
 	}
 }

@@ -48,6 +48,22 @@ func ByFile(ctx context.Context, data []byte, readFile func(string) ([]byte, err
 	return &Found{CA: k.cluster.CertificateAuthorityData, Server: k.cluster.Server, Kubeconfig: kubeconfig, Warnings: warnings}, nil
 }
 
+// FileCA returns the CA certificates (PEM) by which a discovery file knows its cluster; nil when it holds none, or is of no use.
+func FileCA(data []byte, readFile func(string) ([]byte, error)) []byte {
+	k, err := load(data)
+	if err != nil {
+		return nil
+	}
+	if ca := k.cluster.CertificateAuthorityData; len(ca) > 0 || k.cluster.CertificateAuthority == "" {
+		return ca
+	}
+	ca, err := readFile(k.cluster.CertificateAuthority)
+	if err != nil {
+		return nil
+	}
+	return ca
+}
+
 // embed puts the files that are named into the kubeconfig, so that a copy of it works anywhere.
 func (k *kubeconfig) embed(readFile func(string) ([]byte, error)) error {
 	var token []byte
