@@ -30,16 +30,19 @@ func nodeReady(t *testing.T, m *bed.Machine, name string) {
 	})
 }
 
-// joinNow runs kubewright join and expects that a dry run has nothing to do afterwards.
-func joinNow(t *testing.T, m *bed.Machine, args ...string) {
+// joinNow runs kubewright join, expects that a dry run has nothing to do afterwards, and returns all that both have said.
+func joinNow(t *testing.T, m *bed.Machine, args ...string) string {
 	t.Helper()
 	args = append([]string{"kubewright", "join"}, args...)
-	if r := run(m, args...); r.code != 0 {
+	r := run(m, args...)
+	if r.code != 0 {
 		t.Fatalf("%s: exit code %d\n%s%s", strings.Join(args[:2], " "), r.code, r.out, r.err)
 	}
-	if r := run(m, append(args, "--dry-run")...); r.code != 0 || !strings.Contains(r.out, "Nothing to do") {
-		t.Errorf("a dry run after the join: exit code %d\n%s%s", r.code, r.out, r.err)
+	dry := run(m, append(args, "--dry-run")...)
+	if dry.code != 0 || !strings.Contains(dry.out, "Nothing to do") {
+		t.Errorf("a dry run after the join: exit code %d\n%s%s", dry.code, dry.out, dry.err)
 	}
+	return r.out + r.err + dry.out + dry.err
 }
 
 // TestJoin joins a worker and a control plane to a cluster that kubewright made.
