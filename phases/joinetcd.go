@@ -3,6 +3,7 @@ package phases
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -150,6 +151,9 @@ func promoteMember(f *Facts) plan.Step {
 			err := withEtcd(ctx, f, func(e *etcd.Client) error {
 				return e.Promote(ctx, peer, func(status string) { told.Store(&status) })
 			})
+			if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) { // a request that was cut off does not know why
+				err = fmt.Errorf("cannot give etcd member %s its vote: %w", peer, cause)
+			}
 			cancel(nil)
 			looking.Wait()
 			if err == nil {

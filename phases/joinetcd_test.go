@@ -1,9 +1,12 @@
 package phases
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
 	"github.com/kubewright/kubewright/manifests"
+	"github.com/kubewright/kubewright/plan"
 )
 
 // TestInitialCluster: the order of etcd's own list does not count, and a member that has started keeps its manifest.
@@ -122,5 +126,28 @@ func TestLost(t *testing.T) {
 		if got := lost(t.Context(), f, e, test.member); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestPromoteMemberHopeless: an etcd that ends again and again is named even when it is noticed while no connection is there yet.
+func TestPromoteMemberHopeless(t *testing.T) {
+	h, rt := hosttest.New(t), &hosttest.Runtime{}
+	var loop []host.Container
+	for n := range 3 {
+		at := now.Add(time.Minute).UnixNano() + int64(n)
+		loop = append(loop, host.Container{ID: fmt.Sprint(n), Name: config.Etcd, PodName: "etcd-cp2", Attempt: uint32(4 + n), StartedAt: at, FinishedAt: at + 1, ExitCode: 1})
+		rt.SetLogs(fmt.Sprint(n), "panic: the disk is broken")
+	}
+	rt.SetContainers(loop...)
+	f := facts(t, h, minimal)
+	f.Joining = &Joining{ControlPlane: true, Etcd: func(ctx context.Context) (*etcd.Client, error) {
+		<-ctx.Done()
+		return nil, fmt.Errorf("cannot list the members: %w", ctx.Err())
+	}}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := promoteMember(f).Apply(ctx, &plan.Target{Host: h, Runtime: rt})
+	if err == nil || !strings.Contains(err.Error(), "the disk is broken") {
+		t.Errorf("%v", err)
 	}
 }
