@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
 )
 
 // TestBedPower boots machines at the same time, lets some serve behind the load balancer, and powers one off and on.
@@ -16,6 +18,11 @@ func TestBedPower(t *testing.T) {
 	a, b := all[0], all[1]
 	for _, m := range all {
 		acquainted(t, m, all)
+	}
+	for _, m := range all {
+		if mac := linkAddress(t, m.hostEnd()); mac == linkAddress(t, lab.prefix()+"br") {
+			t.Errorf("the bridge has the MAC address of %s, and changes it when that goes", m.Name)
+		}
 	}
 	url := "http://" + lab.LoadBalancer(t) + "/hostname"
 	if who := ask(url); who != "" {
@@ -65,6 +72,16 @@ func acquainted(t *testing.T, m *Machine, all []*Machine) {
 			t.Errorf("%s knows no way to the pods of %s:\n%s", m.Name, o.Name, routes)
 		}
 	}
+}
+
+// linkAddress is the MAC address of a link of the host.
+func linkAddress(t *testing.T, name string) string {
+	t.Helper()
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return link.Attrs().HardwareAddr.String()
 }
 
 // ask gets a URL over a new connection; "" if nobody answers.
