@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func (f *joinFlags) discover(ctx context.Context, h *host.Host, in *joinInput, o
 	if err != nil {
 		return nil, err
 	}
-	own, before, err := f.belongs(ctx, h, in.join, file)
+	own, before, err := f.belongs(ctx, h, in.join, discovery.FileCA(file, beside(in.join)))
 	if own != nil || err != nil {
 		return own, err
 	}
@@ -102,6 +103,17 @@ func discoveryFile(ctx context.Context, j *config.Join) ([]byte, error) {
 	return data, nil
 }
 
+// beside reads the files that a discovery file names. Where their paths are relative they begin at its own folder, as kubectl has
+// it.
+func beside(j *config.Join) func(string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		if f := j.Discovery.File; f != nil && !filepath.IsAbs(name) && !strings.HasPrefix(f.KubeConfigPath, "https:") {
+			name = filepath.Join(filepath.Dir(strings.TrimPrefix(f.KubeConfigPath, "file://")), name)
+		}
+		return os.ReadFile(name)
+	}
+}
+
 // find asks the cluster by the token, or by what the file says.
 func (f *joinFlags) find(ctx context.Context, in *joinInput, file []byte, out *reporter) (*discovery.Found, error) {
 	d := in.join.Discovery
@@ -122,5 +134,5 @@ func (f *joinFlags) find(ctx context.Context, in *joinInput, file []byte, out *r
 		return discovery.ByToken(ctx, o)
 	}
 	o := discovery.Options{TLSToken: d.TLSBootstrapToken, Progress: out.progress, Timeout: timeout, Reach: in.reach}
-	return discovery.ByFile(ctx, file, os.ReadFile, o)
+	return discovery.ByFile(ctx, file, beside(in.join), o)
 }

@@ -70,6 +70,19 @@ func TestJoinWorker(t *testing.T) {
 	refused(t, m, []string{"[FileAvailable--etc-kubernetes-kubelet.conf]", "is not of the cluster that is joined"}, args...)
 }
 
+// TestJoinByFile: the machine that joined by a file without credentials needs no token again. The file names the CA beside it.
+func TestJoinByFile(t *testing.T) {
+	c := newCluster(t)
+	m := newMachine(t, c, "w1")
+	m.write("/root/ca.pem", c.pki["/etc/kubernetes/pki/ca.crt"])
+	m.write("/root/cluster.conf", fmt.Appendf(nil, "apiVersion: v1\nkind: Config\nclusters:\n- name: ''\n  cluster: {server: %q, certificate-authority: ca.pem}\n", c.URL))
+	args := []string{"join", "--discovery-file", m.host.Root + "/root/cluster.conf", "--ignore-preflight-errors", "all", "--tls-bootstrap-token"}
+	joined(t, m, append(args, joinToken)...)
+	if output := joined(t, m, append(args, "aaaaaa.0123456789abcdef")...); !strings.Contains(output, "Nothing to do") {
+		t.Errorf("a second run:\n%s", output)
+	}
+}
+
 // TestJoinAgain: credentials that the cluster refuses are replaced, and a kubelet whose Node was deleted is started again.
 func TestJoinAgain(t *testing.T) {
 	c := newCluster(t)

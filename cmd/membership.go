@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -83,7 +82,7 @@ func loadKubeconfig(h *host.Host, path string) (*own, error) {
 }
 
 // belongs uses this machine's own credentials, if it is that node of that cluster already; else nil, and what is known of it.
-func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join, file []byte) (*discovered, *membership, error) {
+func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join, fileCA []byte) (*discovered, *membership, error) {
 	m, err := membershipOf(h)
 	if m == nil || err != nil {
 		return nil, nil, err
@@ -93,7 +92,7 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join, f
 		path = config.AdminKubeconfig
 	}
 	kc, err := loadKubeconfig(h, path)
-	if kc == nil || err != nil || !meant(j, file, kc, m.ca) {
+	if kc == nil || err != nil || !meant(j, fileCA, kc, m.ca) {
 		return nil, m, err
 	}
 	kubelets := path == config.KubeletKubeconfig
@@ -123,8 +122,8 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join, f
 }
 
 // meant says whether own credentials are for the cluster that the user asks for: by its pins, by its file, or by its address.
-// file is what the discovery file says.
-func meant(j *config.Join, file []byte, kc *own, kubeletCA []byte) bool {
+// fileCA is the CA in the discovery file.
+func meant(j *config.Join, fileCA []byte, kc *own, kubeletCA []byte) bool {
 	if !discovery.SameCA(kc.CA, kubeletCA) {
 		return false
 	}
@@ -137,5 +136,5 @@ func meant(j *config.Join, file []byte, kc *own, kubeletCA []byte) bool {
 		}
 		return strings.TrimPrefix(kc.Server, "https://") == b.APIServerEndpoint
 	}
-	return discovery.SameCA(kc.CA, discovery.FileCA(file, os.ReadFile))
+	return discovery.SameCA(kc.CA, fileCA)
 }

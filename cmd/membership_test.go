@@ -118,31 +118,22 @@ func TestMeant(t *testing.T) {
 	}
 	file := config.NewJoin()
 	file.Discovery.File = &config.FileDiscovery{KubeConfigPath: "https://example.org/file"}
-	// As cluster-info has it: a cluster without a name, and no context.
-	text := func(ca []byte) string {
-		data, err := clientcmd.Write(clientcmdapi.Config{Clusters: map[string]*clientcmdapi.Cluster{
-			"": {Server: "https://10.0.0.9:6443", CertificateAuthorityData: ca}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(data)
-	}
 	for name, test := range map[string]struct {
 		join    *config.Join
-		file    string
+		file    []byte
 		kubelet []byte
 		want    bool
 	}{
-		"its pin":                {token("10.0.0.9:6443", pins...), "", ca, true},
-		"another pin":            {token("10.0.0.5:6443", "sha256:"+strings.Repeat("ab", 32)), "", ca, false},
-		"no pin, its address":    {token("10.0.0.5:6443"), "", ca, true},
-		"no pin, other address":  {token("10.0.0.9:6443"), "", ca, false},
-		"its file":               {file, text(ca), ca, true},
-		"another's file":         {file, text(other), ca, false},
-		"a file without a CA":    {file, text(nil), ca, false},
-		"the kubelet is another": {token("10.0.0.5:6443", pins...), "", other, false},
+		"its pin":                {token("10.0.0.9:6443", pins...), nil, ca, true},
+		"another pin":            {token("10.0.0.5:6443", "sha256:"+strings.Repeat("ab", 32)), nil, ca, false},
+		"no pin, its address":    {token("10.0.0.5:6443"), nil, ca, true},
+		"no pin, other address":  {token("10.0.0.9:6443"), nil, ca, false},
+		"its file":               {file, ca, ca, true},
+		"another's file":         {file, other, ca, false},
+		"a file without a CA":    {file, nil, ca, false},
+		"the kubelet is another": {token("10.0.0.5:6443", pins...), nil, other, false},
 	} {
-		if got := meant(test.join, []byte(test.file), kc, test.kubelet); got != test.want {
+		if got := meant(test.join, test.file, kc, test.kubelet); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

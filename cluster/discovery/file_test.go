@@ -296,3 +296,29 @@ func TestFileSkew(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFileCA: the CA is in the file or named by it, with a current context or, as in cluster-info, without.
+func TestFileCA(t *testing.T) {
+	embedded, named := brought(t, "https://10.0.0.5:6443", []byte("CA"), nil), brought(t, "https://10.0.0.5:6443", nil, nil)
+	named.Clusters["prod"].CertificateAuthority = "ca.pem"
+	gone := brought(t, "https://10.0.0.5:6443", nil, nil)
+	gone.Clusters["prod"].CertificateAuthority = "gone.pem"
+	public := &clientcmdapi.Config{Clusters: map[string]*clientcmdapi.Cluster{
+		"": {Server: "https://10.0.0.5:6443", CertificateAuthorityData: []byte("CA")}}}
+	for name, test := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"embedded":     {bytesOf(t, embedded), "CA"},
+		"named":        {bytesOf(t, named), "CA of ca.pem"},
+		"not readable": {bytesOf(t, gone), ""},
+		"none":         {bytesOf(t, brought(t, "https://10.0.0.5:6443", nil, nil)), ""},
+		"cluster-info": {bytesOf(t, public), "CA"},
+		"no file":      {nil, ""},
+		"damaged":      {[]byte("{"), ""},
+	} {
+		if got := FileCA(test.data, files(map[string][]byte{"ca.pem": []byte("CA of ca.pem")})); string(got) != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
