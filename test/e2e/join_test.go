@@ -34,10 +34,12 @@ func nodeReady(t *testing.T, m *bed.Machine, name string) {
 func joinNow(t *testing.T, m *bed.Machine, args ...string) string {
 	t.Helper()
 	args = append([]string{"kubewright", "join"}, args...)
+	began := time.Now()
 	r := run(m, args...)
 	if r.code != 0 {
 		t.Fatalf("%s: exit code %d\n%s%s", strings.Join(args[:2], " "), r.code, r.out, r.err)
 	}
+	t.Logf("the join of %s took %s", m.Name, time.Since(began).Round(10*time.Millisecond))
 	dry := run(m, append(args, "--dry-run")...)
 	if dry.code != 0 || !strings.Contains(dry.out, "Nothing to do") {
 		t.Errorf("a dry run after the join: exit code %d\n%s%s", dry.code, dry.out, dry.err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubewright/kubewright/test/bed"
 )
@@ -69,7 +70,7 @@ func (j joining) configuredWorker(t *testing.T) {
 	m := j.lab.Machine(t, bed.Spec{Name: "w1"})
 	writeJoin(t, m, j.worker, "configured", `  kubeletExtraArgs: [{name: node-labels, value: "example.com/zone=a,example.com/disk="}]
   taints: [{key: example.com/dedicated, value: gpu, effect: NoSchedule}]
-  ignorePreflightErrors: [SystemVerification, Hostname]
+  ignorePreflightErrors: [FileContent--proc-sys-net-ipv4-ip_forward]
   imagePullPolicy: Never
 `)
 	check := func() {
@@ -78,7 +79,10 @@ func (j joining) configuredWorker(t *testing.T) {
 			t.Errorf("taints of the worker: %v", node.Spec.Taints)
 		}
 	}
-	joinNow(t, m, "--config", joinPath)
+	m.MustRun(t, "sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward") // the CNI plugin switches it on again
+	if said := joinNow(t, m, "--config", joinPath); !strings.Contains(said, "[FileContent--proc-sys-net-ipv4-ip_forward]") || !strings.Contains(said, "(ignored)") {
+		t.Errorf("no word about an error that is ignored:\n%s", said)
+	}
 	check()
 	kubeadmReset(t, j.cp, m, "configured")
 	joinNow(t, m, "--config", joinPath)
@@ -86,7 +90,7 @@ func (j joining) configuredWorker(t *testing.T) {
 }
 
 // configuredControlPlane joins a control plane as a file says. After kubeadm gave it back, it comes again under its name with the
-// shared files copied by hand and without a certificate key.
+// shared files copied by hand and without a certificate key, and finds the cluster by an administrator's kubeconfig.
 func (j joining) configuredControlPlane(t *testing.T) {
 	m := j.lab.Machine(t, bed.Spec{Name: "cp2"})
 	before := members(t, j.cp)
@@ -117,11 +121,34 @@ func (j joining) configuredControlPlane(t *testing.T) {
 		m.WriteFile(t, "/etc/kubernetes/pki/"+file, j.cp.ReadFile(t, "/etc/kubernetes/pki/"+file), 0o600)
 	}
 	write(append(slices.Clone(j.worker), "--control-plane"))
+	byFile(t, m, j.cp.ReadFile(t, "/etc/kubernetes/admin.conf"))
 	if last := joinEvents(t, m, "--config", joinPath); last.Event != "result" || last.Node != "cp2" || last.Next.Kubeconfig != "/etc/kubernetes/admin.conf" {
 		t.Errorf("the last event: %+v", last)
 	}
 	joinNow(t, m, "--config", joinPath)
 	check()
+}
+
+// byFile makes the configuration find the cluster by a kubeconfig, which names the files of a client certificate beside it.
+func byFile(t *testing.T, m *bed.Machine, kubeconfig string) {
+	t.Helper()
+	kc, err := clientcmd.Load([]byte(kubeconfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range kc.AuthInfos {
+		m.WriteFile(t, "/root/client.crt", string(user.ClientCertificateData), 0o644)
+		m.WriteFile(t, "/root/client.key", string(user.ClientKeyData), 0o600)
+		user.ClientCertificateData, user.ClientKeyData, user.ClientCertificate, user.ClientKey = nil, nil, "client.crt", "/root/client.key"
+	}
+	text, err := clientcmd.Write(*kc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.WriteFile(t, "/root/cluster.conf", string(text), 0o600)
+	before, rest, _ := strings.Cut(m.ReadFile(t, joinPath), "discovery:\n")
+	_, after, _ := strings.Cut(rest, "nodeRegistration:\n")
+	m.WriteFile(t, joinPath, before+"discovery: {file: {kubeConfigPath: /root/cluster.conf}}\nnodeRegistration:\n"+after, 0o600)
 }
 
 // members counts the members of etcd that run as pods.
