@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,10 +73,14 @@ func keepsSecrets(t *testing.T, m *bed.Machine, secrets []string, args ...string
 	}
 }
 
-// joinEvents joins with -o json, where each line is an event, and returns the last one.
+// joinEvents joins with -o json, where each line is an event and none holds a private key or a token, and returns the last one.
 func joinEvents(t *testing.T, m *bed.Machine, args ...string) (result joinEvent) {
 	t.Helper()
 	out := m.MustRun(t, append([]string{"kubewright", "join", "-o", "json"}, args...)...)
+	token := slices.Index(args, "--token")
+	if strings.Contains(out, "PRIVATE KEY") || token >= 0 && strings.Contains(out, args[token+1]) {
+		t.Errorf("a secret was printed:\n%s", out)
+	}
 	done := map[string]bool{}
 	for line := range strings.Lines(out) {
 		result = joinEvent{}
