@@ -19,7 +19,7 @@ type Host struct {
 	Now func() time.Time
 	// Fault is a hook for tests, called before each change to a file. When it returns an error, the method stops right
 	// there and leaves everything as a crash would leave it. The ops: "create" (the temporary file or link), "write",
-	// "sync", "rename", "syncdir", "mkdir", "remove", "append". The path is the one that the caller gave (for "mkdir": the
+	// "sync", "rename", "syncdir", "mkdir", "remove", "append", "access". The path is the one that the caller gave (for "mkdir": the
 	// directory that is made).
 	Fault func(op, path string) error
 

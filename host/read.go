@@ -36,10 +36,7 @@ func (h *Host) Stat(path string) (Info, error) {
 	if err != nil {
 		return Info{}, fmt.Errorf("cannot look at %s: %w", path, cause(err))
 	}
-	info := Info{Mode: fi.Mode(), ModTime: fi.ModTime(), Size: fi.Size()}
-	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		info.UID, info.GID, info.Inode = int(st.Uid), int(st.Gid), st.Ino
-	}
+	info := describe(fi)
 	if fi.Mode()&fs.ModeSymlink != 0 {
 		if info.Link, err = p.Readlink(p.full()); err != nil {
 			return Info{}, fmt.Errorf("cannot look at %s: %w", path, cause(err))
@@ -48,22 +45,26 @@ func (h *Host) Stat(path string) (Info, error) {
 	return info, nil
 }
 
-// StatFollow describes what a path leads to, over symbolic links.
+// StatFollow describes what is at the path, or what a symbolic link there leads to. It opens nothing.
 func (h *Host) StatFollow(path string) (Info, error) {
-	f, err := h.open(path)
+	p, err := h.at(path, true)
 	if err != nil {
-		return Info{}, err
+		return Info{}, fmt.Errorf("cannot look at %s: %w", path, err)
 	}
-	defer f.Close()
-	fi, err := f.Stat()
+	defer p.Close()
+	fi, err := p.Stat(p.full())
 	if err != nil {
 		return Info{}, fmt.Errorf("cannot look at %s: %w", path, cause(err))
 	}
+	return describe(fi), nil
+}
+
+func describe(fi fs.FileInfo) Info {
 	info := Info{Mode: fi.Mode(), ModTime: fi.ModTime(), Size: fi.Size()}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		info.UID, info.GID, info.Inode = int(st.Uid), int(st.Gid), st.Ino
 	}
-	return info, nil
+	return info
 }
 
 // Exists says whether something is at the path, be it a link that leads nowhere.

@@ -12,6 +12,7 @@ import (
 // tree is what the file methods need of a directory tree. *os.Root is one; machine is the other.
 type tree interface {
 	OpenFile(name string, flag int, perm os.FileMode) (*os.File, error)
+	Stat(name string) (os.FileInfo, error)
 	Lstat(name string) (os.FileInfo, error)
 	Readlink(name string) (string, error)
 	Mkdir(name string, perm os.FileMode) error
@@ -29,6 +30,7 @@ type machine struct{}
 func (machine) OpenFile(name string, flag int, perm os.FileMode) (*os.File, error) {
 	return os.OpenFile(name, flag, perm)
 }
+func (machine) Stat(name string) (os.FileInfo, error)     { return os.Stat(name) }
 func (machine) Lstat(name string) (os.FileInfo, error)    { return os.Lstat(name) }
 func (machine) Readlink(name string) (string, error)      { return os.Readlink(name) }
 func (machine) Mkdir(name string, perm os.FileMode) error { return os.Mkdir(name, perm) }

@@ -38,13 +38,8 @@ func (h *Host) WriteFile(path string, spec FileSpec) error {
 }
 
 func (h *Host) fill(f *os.File, path string, spec FileSpec) error {
-	if h.OwnsFiles() {
-		if err := f.Chown(spec.UID, spec.GID); err != nil {
-			return err
-		}
-	}
 	// The umask may have taken bits away.
-	if err := f.Chmod(spec.Mode.Perm()); err != nil {
+	if err := h.give(f, spec.Mode, spec.UID, spec.GID); err != nil {
 		return err
 	}
 	if err := h.fault("write", path); err != nil {

@@ -162,6 +162,36 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// SetAccess changes neither what a link leads to nor anything but files.
+func TestSetAccess(t *testing.T) {
+	h := newHost(t)
+	must(t, h.MkdirAll("/d", 0o755))
+	must(t, h.WriteFile("/f", FileSpec{Data: []byte("x"), Mode: 0o644, UID: os.Getuid(), GID: os.Getgid()}))
+	must(t, h.Symlink("f", "/l"))
+	before, err := h.Stat("/f")
+	must(t, err)
+	must(t, h.SetAccess("/f", 0o640, os.Getuid(), os.Getgid()))
+	after, err := h.Stat("/f")
+	must(t, err)
+	if after.Mode != 0o640 || after.Inode != before.Inode || !after.ModTime.Equal(before.ModTime) {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	for _, path := range []string{"/d", "/l", "/none"} {
+		if err := h.SetAccess(path, 0o600, 0, 0); err == nil || !strings.HasPrefix(err.Error(), "cannot change the mode and owner of "+path+": ") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if follow, err := h.StatFollow("/l"); err != nil || follow.Inode != after.Inode || follow.Mode != 0o640 {
+		t.Errorf("the link leads to %+v, %v", follow, err)
+	}
+	if h.OwnsFiles() {
+		must(t, h.SetAccess("/f", 0o600, 1, 2))
+		if info, err := h.Stat("/f"); err != nil || info.UID != 1 || info.GID != 2 || info.Mode != 0o600 {
+			t.Errorf("%+v %v", info, err)
+		}
+	}
+}
+
 func TestErrorCleansUp(t *testing.T) {
 	h := newHost(t)
 	must(t, h.MkdirAll("/d/sub", 0o755))

@@ -39,15 +39,13 @@ func (f File) String() string {
 	return "file " + f.Path
 }
 
-// Diff compares bytes, mode and owner.
+// Diff compares bytes, mode and owner. A link to a directory is as good as the directory, and one to a file as the file, as
+// long as nothing has to be changed: whoever made it wants it.
 func (f File) Diff(_ context.Context, t *Target) (Change, error) {
 	info, err := t.Host.Stat(f.Path)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return Change{}, err
-	}
-	if info.Link != "" && f.Link == "" && !f.Absent {
-		return f.diffThrough(t, info.Link)
 	}
 	switch {
 	case f.Absent && missing, f.Dir && !missing && info.IsDir():
@@ -56,6 +54,8 @@ func (f File) Diff(_ context.Context, t *Target) (Change, error) {
 		return Change{Kind: Delete, Why: f.Why}, nil
 	case missing:
 		return f.create(), nil
+	case info.Link != "" && f.Link == "":
+		return f.diffThrough(t, info.Link)
 	case f.Dir || info.IsDir():
 		return Change{}, fmt.Errorf("cannot write %s: something of another kind is there; move it away", f)
 	case f.Link != "":
@@ -66,17 +66,23 @@ func (f File) Diff(_ context.Context, t *Target) (Change, error) {
 
 // diffThrough looks at what a symbolic link leads to: many a data directory lies on a disk of its own. What is right there is
 // right; what is not can't be replaced in one step.
-func (f File) diffThrough(t *Target, to string) (Change, error) {
-	info, err := t.Host.StatFollow(f.Path)
-	if err == nil && f.Dir && info.IsDir() {
+func (f File) diffThrough(t *Target, link string) (Change, error) {
+	there, err := t.Host.StatFollow(f.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Change{}, fmt.Errorf("cannot write %s: a symbolic link to %s is there, and leads nowhere; make what it leads to, or remove it", f, link)
+	case err != nil:
+		return Change{}, err
+	case f.Dir && there.IsDir():
 		return Change{}, nil
+	case f.Dir || !there.Mode.IsRegular():
+		return Change{}, fmt.Errorf("cannot write %s: a symbolic link to %s is there, which is something of another kind; move it away", f, link)
 	}
-	if err == nil && !f.Dir && info.Mode.IsRegular() {
-		if c, err := f.diffContent(t, info); err != nil || c.Kind == Same {
-			return c, err
-		}
+	c, err := f.diffContent(t, there)
+	if err != nil || c.Kind == Same {
+		return c, err
 	}
-	return Change{}, fmt.Errorf("cannot write %s: a symbolic link to %s is there, and what it leads to is not what is wanted; replace it by its target", f, to)
+	return Change{}, fmt.Errorf("cannot write %s: a symbolic link to %s is there, and must be changed (%s); replace it by its target", f, link, c.Why)
 }
 
 func (f File) create() Change {
@@ -122,7 +128,8 @@ func (f File) diffContent(t *Target, info host.Info) (Change, error) {
 	return c, nil
 }
 
-// Apply writes the file atomically and durably; directories above it that are missing are made with mode 0755.
+// Apply writes the file atomically and durably; directories above it that are missing are made with mode 0755. A file whose
+// content is right stays the same file, with its times: who waits for what reads it has nothing to wait for.
 func (f File) Apply(_ context.Context, t *Target) error {
 	if f.Absent {
 		return t.Host.Remove(f.Path)
@@ -136,7 +143,19 @@ func (f File) Apply(_ context.Context, t *Target) error {
 	case f.Link != "":
 		return t.Host.Symlink(f.Link, f.Path)
 	}
+	if f.sameContent(t) {
+		return t.Host.SetAccess(f.Path, f.Mode, f.UID, f.GID)
+	}
 	return t.Host.WriteFile(f.Path, host.FileSpec{Data: f.Data, Mode: f.Mode, UID: f.UID, GID: f.GID})
+}
+
+func (f File) sameContent(t *Target) bool {
+	info, err := t.Host.Stat(f.Path)
+	if err != nil || !info.Mode.IsRegular() {
+		return false
+	}
+	have, err := t.Host.ReadFile(f.Path)
+	return err == nil && bytes.Equal(have, f.Data)
 }
 
 // Before records what is at Path now.

@@ -8,31 +8,48 @@ import (
 	"github.com/kubewright/kubewright/plan"
 )
 
-// TestThroughLinks: a directory may lie elsewhere, and a file too if it is right; one that is not can't be replaced in one step.
-func TestThroughLinks(t *testing.T) {
-	tg := newTarget(t)
-	for _, dir := range []string{"/data/etcd", "/var/lib"} {
-		if err := tg.Host.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("/data/f", "x", 0o600)(t, tg)
-	for path, to := range map[string]string{"/var/lib/etcd": "/data/etcd", "/var/lib/f": "/data/f", "/var/lib/none": "/nowhere"} {
-		if err := tg.Host.Symlink(to, path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, step := range []plan.File{{Path: "/var/lib/etcd", Dir: true, Mode: 0o700}, {Path: "/var/lib/f", Data: []byte("x"), Mode: 0o600}} {
-		if c, err := step.Diff(context.Background(), tg); err != nil || c.Kind != plan.Same {
-			t.Errorf("%s: %v, %v", step, c, err)
-		}
-	}
-	for _, step := range []plan.File{
-		{Path: "/var/lib/f", Data: []byte("y"), Mode: 0o600}, {Path: "/var/lib/f", Dir: true}, {Path: "/var/lib/etcd", Data: []byte("x")},
-		{Path: "/var/lib/none", Dir: true},
+// TestLinksOfTheUser: data and settings may lie on another disk.
+func TestLinksOfTheUser(t *testing.T) {
+	file := plan.File{Path: "/etc/l", Mode: 0o644, Data: []byte("a")}
+	dir := plan.File{Path: "/etc/l", Dir: true, Mode: 0o700}
+	for _, tc := range []struct {
+		name   string
+		step   plan.File
+		target string // "dir", "file", "other file", or nothing
+		err    string // empty: nothing to do
+	}{
+		{"directory", dir, "dir", ""},
+		{"directory is a file", dir, "file", "which is something of another kind"},
+		{"directory is missing", dir, "", "leads nowhere"},
+		{"file", file, "file", ""},
+		{"file differs", file, "other file", "must be changed (content differs); replace it by its target"},
+		{"file has another mode", plan.File{Path: "/etc/l", Mode: 0o600, Data: []byte("a")}, "file", "must be changed (mode is 0644, should be 0600)"},
+		{"file is a directory", file, "dir", "which is something of another kind"},
+		{"file is missing", file, "", "leads nowhere"},
 	} {
-		if c, err := step.Diff(context.Background(), tg); err == nil || !strings.Contains(err.Error(), "replace it by its target") {
-			t.Errorf("%s: %v, %v", step, c, err)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			tg := newTarget(t)
+			switch tc.target {
+			case "dir":
+				if err := tg.Host.MkdirAll("/data/x", 0o755); err != nil {
+					t.Fatal(err)
+				}
+			case "file", "other file":
+				if err := tg.Host.MkdirAll("/data", 0o755); err != nil {
+					t.Fatal(err)
+				}
+				write("/data/x", map[string]string{"file": "a", "other file": "b"}[tc.target], 0o644)(t, tg)
+			}
+			if err := tg.Host.Symlink("/data/x", "/etc/l"); err != nil {
+				t.Fatal(err)
+			}
+			c, err := tc.step.Diff(context.Background(), tg)
+			switch {
+			case tc.err == "" && (err != nil || c.Kind != plan.Same):
+				t.Errorf("%v, %v; want nothing to do", c, err)
+			case tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err)):
+				t.Errorf("%v, %v; want an error with %q", c, err, tc.err)
+			}
+		})
 	}
 }
