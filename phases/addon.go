@@ -28,7 +28,11 @@ func addon() Phase {
 					return nil, nil
 				}
 				list, err := manifests.CoreDNS(f.Config)
-				return addonSteps(f, "corednsdeployment", list, err)
+				steps, err := addonSteps(f, "corednsdeployment", list, err)
+				if err != nil {
+					return nil, err
+				}
+				return aloneDNS(steps), nil
 			},
 		},
 		{

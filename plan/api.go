@@ -10,6 +10,8 @@ import (
 type API interface {
 	// Live returns the object that has obj's kind, namespace and name, or nil when there is none.
 	Live(ctx context.Context, obj runtime.Object) (runtime.Object, error)
+	// List returns the objects of like's kind and namespace that carry all these labels.
+	List(ctx context.Context, like runtime.Object, labels map[string]string) ([]runtime.Object, error)
 	// Apply makes the cluster's object agree with obj (server-side apply) and returns the result;
 	// with dryRun nothing is stored.
 	Apply(ctx context.Context, obj runtime.Object, dryRun bool) (runtime.Object, error)

@@ -14,7 +14,7 @@ type Object struct {
 	// KeepExisting leaves an object alone that is there already, whatever it says: others own what is in it.
 	KeepExisting bool
 	// Unless, when set and true, means that the object had its time and is not wanted any more, as a bootstrap token
-	// of a cluster that was set up long ago.
+	// of a cluster that was set up long ago. Its error is the step's: the object must not be applied to this cluster.
 	Unless func(ctx context.Context, api API) (bool, error)
 	// Fill, when set, completes Obj with what only the cluster knows, such as the UID of its owner, before it is applied.
 	Fill func(ctx context.Context, api API) error

@@ -51,6 +51,28 @@ func (a *API) Live(_ context.Context, obj runtime.Object) (runtime.Object, error
 	return nil, nil
 }
 
+// List implements plan.API.
+func (a *API) List(_ context.Context, like runtime.Object, labels map[string]string) ([]runtime.Object, error) {
+	u, err := content(like)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var found []runtime.Object
+	for _, name := range slices.Sorted(maps.Keys(a.objects)) {
+		o := a.objects[name]
+		carries := o.GetKind() == u.GetKind() && o.GetNamespace() == u.GetNamespace()
+		for key, value := range labels {
+			carries = carries && o.GetLabels()[key] == value
+		}
+		if carries {
+			found = append(found, o.DeepCopy())
+		}
+	}
+	return found, nil
+}
+
 // Apply implements plan.API.
 func (a *API) Apply(_ context.Context, obj runtime.Object, dryRun bool) (runtime.Object, error) {
 	u, err := content(obj)
