@@ -67,7 +67,7 @@ func TestJoinWorker(t *testing.T) {
 	other := newCluster(t)
 	args = other.joins()
 	args = args[:len(args)-2] // with all checks
-	refused(t, m, []string{"[FileAvailable--etc-kubernetes-kubelet.conf]", "is not of the cluster that is joined"}, args...)
+	refused(t, m, []string{"[ERROR FileAvailable--etc-kubernetes-kubelet.conf]", "is not of the cluster that is joined"}, args...)
 }
 
 // TestJoinByFile: the machine that joined by a file without credentials needs no token again. The file names the CA beside it.
@@ -159,7 +159,7 @@ func TestJoinWarns(t *testing.T) {
 	c.objects["/api/v1/namespaces/kube-system/configmaps/kubelet-config"] = configMap("kubelet", kubeletConfig+"resolvConf: /run/systemd/resolve/resolv.conf\n")
 	output := joined(t, newMachine(t, c, "w1"), c.joins()...)
 	for _, want := range []string{
-		"the cluster has a node w1 already, which is not Ready: this machine takes its place", "[ClockSkew] this machine's clock is 4",
+		"the cluster has a node w1 already, which is not Ready: this machine takes its place", "[WARNING ClockSkew]: this machine's clock is 4",
 		" seconds behind the API server's", "the cluster's kubelets read /run/systemd/resolve/resolv.conf",
 	} {
 		if !strings.Contains(output, want) {

@@ -67,6 +67,7 @@ func (r *reporter) preflight(report *preflight.Report, dryRun bool) {
 		list = append(list, f.String())
 	}
 	for _, f := range report.Ignored {
+		f.Warning = true // it is one now
 		list = append(list, f.String()+" (ignored)")
 	}
 	if dryRun {

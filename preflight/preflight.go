@@ -34,9 +34,14 @@ type Finding struct {
 	Warning bool
 }
 
-// String is "[Name] message", followed by the lines of the hint.
+// String is "[ERROR Name]: message" or "[WARNING Name]: message", as kubeadm prints it and scripts look for it, followed by the
+// lines of the hint.
 func (f Finding) String() string {
-	text := "[" + f.Check + "] " + f.Message
+	sort := "ERROR"
+	if f.Warning {
+		sort = "WARNING"
+	}
+	text := "[" + sort + " " + f.Check + "]: " + f.Message
 	if f.Hint != "" {
 		text += "\n" + f.Hint
 	}

@@ -28,10 +28,10 @@ func TestInitErrors(t *testing.T) {
 		command []string
 		want    []string
 	}{
-		{name: "no runtime", spec: bed.Spec{NoRuntime: true}, want: []string{"[CRI]", "container runtime"}},
+		{name: "no runtime", spec: bed.Spec{NoRuntime: true}, want: []string{"[ERROR CRI]", "container runtime"}},
 		{name: "no kubelet", spec: bed.Spec{NoKubelet: true}, want: []string{"kubelet"}},
-		{name: "old kubelet", spec: bed.Spec{KubeletVersion: "v1.33.0"}, want: []string{"[KubeletVersion]", "v1.33.0", "install kubelet 1.37"}},
-		{name: "new kubelet", spec: bed.Spec{KubeletVersion: "v1.38.0"}, want: []string{"[KubeletVersion]", "v1.38.0", "newer"}},
+		{name: "old kubelet", spec: bed.Spec{KubeletVersion: "v1.33.0"}, want: []string{"[ERROR KubeletVersion]", "v1.33.0", "install kubelet 1.37"}},
+		{name: "new kubelet", spec: bed.Spec{KubeletVersion: "v1.38.0"}, want: []string{"[ERROR KubeletVersion]", "v1.38.0", "newer"}},
 		{name: "no images and no way to pull", spec: bed.Spec{NoImages: true}, config: never, want: []string{"registry.k8s.io/kube-apiserver:v1.37.2"}},
 		{name: "port taken", prepare: func(t *testing.T, m *bed.Machine) {
 			m.MustRun(t, "systemd-run", "--unit=squatter", "busybox", "nc", "-l", "-p", "6443")
@@ -41,13 +41,13 @@ func TestInitErrors(t *testing.T) {
 				}
 				return ""
 			})
-		}, want: []string{"[Port-6443]", "busybox"}},
+		}, want: []string{"[ERROR Port-6443]", "busybox"}},
 		{name: "someone else's manifest", prepare: func(t *testing.T, m *bed.Machine) {
 			m.WriteFile(t, "/etc/kubernetes/manifests/kube-apiserver.yaml", staticPod("kube-apiserver"), 0o600)
-		}, want: []string{"[FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml]"}},
+		}, want: []string{"[ERROR FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml]"}},
 		{name: "someone else's etcd data", prepare: func(t *testing.T, m *bed.Machine) {
 			m.WriteFile(t, "/var/lib/etcd/member/snap/db", "precious", 0o600)
-		}, want: []string{"[DirAvailable--var-lib-etcd]"}},
+		}, want: []string{"[ERROR DirAvailable--var-lib-etcd]"}},
 		{name: "half a certificate", prepare: func(t *testing.T, m *bed.Machine) {
 			m.WriteFile(t, "/etc/kubernetes/pki/ca.crt", "-----BEGIN CERTIFICATE-----\nMIIB\n", 0o644)
 		}, want: []string{"/etc/kubernetes/pki/ca.crt", "no whole certificate"}},
@@ -64,7 +64,7 @@ func TestInitErrors(t *testing.T) {
 			// Swap belongs to the whole host: the machine only believes that it is on.
 			m.WriteFile(t, "/root/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/sdb1\t\tpartition\t8388604\t\t0\t\t-2\n", 0o444)
 			m.MustRun(t, "mount", "--bind", "/root/swaps", "/proc/swaps")
-		}, want: []string{"[Swap]", "swapoff"}},
+		}, want: []string{"[ERROR Swap]", "swapoff"}},
 		{name: "expired CA", prepare: func(t *testing.T, m *bed.Machine) {
 			authority(t, m, "kubernetes", time.Now().Add(-time.Hour))
 		}, want: []string{"/etc/kubernetes/pki/ca.crt", "expired"}},
