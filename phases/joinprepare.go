@@ -25,7 +25,7 @@ func preflightJoin() Phase {
 				return nil, nil
 			}
 			j := f.Joining
-			return checked(ctx, f, j.ControlPlane, preflight.Join(f.Stored(), *f.Preflight, f.Resume, preflight.Joining{
+			return checked(ctx, f, j.ControlPlane, preflight.Join(f.Stored(), f.checkedMachine(), f.Resume, preflight.Joining{
 				ControlPlane: j.ControlPlane, Endpoint: j.Endpoint, CA: j.CA, CACertPath: j.CACertPath,
 				Skew: j.Skew, Signs: j.ControlPlane && !f.PKI.ExternalCA(),
 			}))

@@ -20,9 +20,17 @@ func preflightInit() Phase {
 			if f.Preflight == nil {
 				return nil, nil
 			}
-			return checked(ctx, f, true, preflight.Init(f.Stored(), *f.Preflight, f.Resume))
+			return checked(ctx, f, true, preflight.Init(f.Stored(), f.checkedMachine(), f.Resume))
 		},
 	}
+}
+
+// checkedMachine is what the checks look at; in a dry run they do not touch it.
+func (f *Facts) checkedMachine() preflight.Machine {
+	if f.Lenient {
+		return f.Preflight.LookOnly()
+	}
+	return *f.Preflight
 }
 
 // checked runs the checks and, for a control plane, wants the images that are missing; not those of addons that are left out.

@@ -2,9 +2,13 @@ package preflight
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/prometheus/procfs"
 )
@@ -19,13 +23,9 @@ func listeners(proc string, port int) []Process {
 	if err != nil {
 		return nil
 	}
-	v4, _ := fs.NetTCP()
-	v6, _ := fs.NetTCP6()
 	var sockets []string
-	for _, line := range slices.Concat(v4, v6) {
-		if line.St == listening && line.LocalPort == uint64(port) {
-			sockets = append(sockets, fmt.Sprintf("socket:[%d]", line.Inode))
-		}
+	for _, s := range listeningOn(fs, port) {
+		sockets = append(sockets, fmt.Sprintf("socket:[%d]", s.inode))
 	}
 	if len(sockets) == 0 {
 		return nil
@@ -43,6 +43,59 @@ func listeners(proc string, port int) []Process {
 	}
 	slices.SortFunc(found, func(a, b Process) int { return a.PID - b.PID })
 	return found
+}
+
+// socket is one that listens: its address, which is unspecified for all of the machine's, and its inode.
+type socket struct {
+	address netip.Addr
+	inode   uint64
+}
+
+func listeningOn(fs procfs.FS, port int) []socket {
+	v4, _ := fs.NetTCP()
+	v6, _ := fs.NetTCP6()
+	var found []socket
+	for _, line := range slices.Concat(v4, v6) {
+		if line.St == listening && line.LocalPort == uint64(port) {
+			address, _ := netip.AddrFromSlice(line.LocalAddr)
+			found = append(found, socket{address.Unmap(), line.Inode})
+		}
+	}
+	return found
+}
+
+// occupied says, without listening, why a TCP address, "10.0.0.5:2379" or ":6443", can't be listened on: EADDRINUSE or
+// EADDRNOTAVAIL. What can't be told is nil.
+func occupied(proc, address string) error {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil //nolint:nilerr // the same as for what can't be told
+	}
+	port, err := strconv.Atoi(text)
+	fs, fsErr := procfs.NewFS(proc)
+	if err != nil || fsErr != nil {
+		return nil //nolint:nilerr // the same
+	}
+	want, err := netip.ParseAddr(host)
+	every := err != nil || want.IsUnspecified()
+	for _, s := range listeningOn(fs, port) {
+		if every || s.address.IsUnspecified() || s.address == want.Unmap() {
+			return syscall.EADDRINUSE
+		}
+	}
+	if !every && !want.IsLoopback() && !hasAddress(want.Unmap()) {
+		return syscall.EADDRNOTAVAIL
+	}
+	return nil
+}
+
+// hasAddress says whether an address belongs to this machine; yes when that can't be told.
+func hasAddress(want netip.Addr) bool {
+	have, err := net.InterfaceAddrs()
+	return err != nil || slices.ContainsFunc(have, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().Unmap() == want
+	})
 }
 
 // commLength is where the kernel cuts off its name for a process: TASK_COMM_LEN without the final zero.

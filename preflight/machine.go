@@ -35,6 +35,8 @@ type Machine struct {
 
 	// Listen tries to listen on a TCP address, "10.0.0.5:2379" or ":6443".
 	Listen func(ctx context.Context, address string) error
+	// Look says the same as far as it can be told without listening.
+	Look func(ctx context.Context, address string) error
 	// Listeners are the processes that listen on a TCP port; empty when they can't be found.
 	Listeners func(port int) []Process
 	// LookPath finds a program in PATH, as exec.LookPath does.
@@ -48,8 +50,17 @@ type Machine struct {
 	// VerifySystem looks at the operating system, its kernel and its cgroups. kubeletVersion is "1.37.2", or empty when it
 	// is not known.
 	VerifySystem func(kubeletVersion string) (warnings, errs []error)
+	// InspectSystem is VerifySystem without what touches the machine.
+	InspectSystem func(kubeletVersion string) (warnings, errs []error)
 	// EtcdVersion asks the etcd at an endpoint, "https://10.0.0.9:2379", for its version, as etcd.ExternalVersion does.
 	EtcdVersion func(ctx context.Context, endpoint string, t *tls.Config) (string, error)
+}
+
+// LookOnly is the machine for checks that must not touch it: those of a dry run. They listen on no port, and make no directory
+// in the cgroup tree.
+func (m Machine) LookOnly() Machine {
+	m.Listen, m.VerifySystem = m.Look, m.InspectSystem
+	return m
 }
 
 // Process is a process on the machine.

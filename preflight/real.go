@@ -26,12 +26,14 @@ func NewMachine(h *host.Host, s systemd.Manager, rt host.Runtime) Machine {
 		Host: h, Systemd: s, Runtime: rt, OpenRuntime: h.OpenRuntime,
 		UID: os.Geteuid(), CPUs: runtime.NumCPU(), Memory: totalMemory(),
 		Listen:         listen,
+		Look:           func(_ context.Context, address string) error { return occupied(filepath.Join(h.Root, "proc"), address) },
 		Listeners:      func(port int) []Process { return listeners(filepath.Join(h.Root, "proc"), port) },
 		LookPath:       exec.LookPath,
 		LookupHost:     net.DefaultResolver.LookupHost,
 		Proxy:          http.ProxyFromEnvironment,
 		KubeletVersion: func(ctx context.Context) (string, error) { return kubeletVersion(ctx, "kubelet") },
 		VerifySystem:   verifySystem,
+		InspectSystem:  inspectSystem,
 		EtcdVersion:    etcd.ExternalVersion,
 	}
 }

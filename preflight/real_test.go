@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,6 +28,14 @@ func TestListenAndListeners(t *testing.T) {
 	if err := listen(t.Context(), address); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a port that is taken: %v", err)
 	}
+	for _, taken := range []string{address, net.JoinHostPort("", strconv.Itoa(port)), net.JoinHostPort("0.0.0.0", strconv.Itoa(port))} {
+		if err := occupied("/proc", taken); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("%s is taken, but looking says %v", taken, err)
+		}
+	}
+	if err := occupied("/proc", net.JoinHostPort("127.0.0.2", strconv.Itoa(port))); err != nil {
+		t.Errorf("another address: %v", err)
+	}
 	want := []Process{{PID: os.Getpid(), Name: filepath.Base(os.Args[0])}}
 	if diff := cmp.Diff(want, listeners("/proc", port)); diff != "" {
 		t.Errorf("listeners (-want +got):\n%s", diff)
@@ -46,6 +55,9 @@ func TestListenAndListeners(t *testing.T) {
 	if err := listen(t.Context(), address); err != nil {
 		t.Errorf("a port that is free: %v", err)
 	}
+	if err := occupied("/proc", address); err != nil {
+		t.Errorf("looking at a port that is free: %v", err)
+	}
 	if found := listeners("/proc", port); found != nil {
 		t.Errorf("listeners of a free port: %v", found)
 	}
@@ -53,11 +65,17 @@ func TestListenAndListeners(t *testing.T) {
 	if err := listen(t.Context(), "192.0.2.1:0"); !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		t.Errorf("an address of another machine: %v", err)
 	}
+	if err := occupied("/proc", "192.0.2.1:1"); !errors.Is(err, syscall.EADDRNOTAVAIL) {
+		t.Errorf("looking at an address of another machine: %v", err)
+	}
 }
 
 func TestListenersWithoutProc(t *testing.T) {
 	if found := listeners(t.TempDir(), 1); found != nil {
 		t.Errorf("found %v", found)
+	}
+	if err := occupied(t.TempDir(), "127.0.0.1:1"); err != nil {
+		t.Errorf("looking finds %v", err)
 	}
 }
 
@@ -138,7 +156,7 @@ func TestNewMachine(t *testing.T) {
 	if m.CPUs < 1 || m.Memory < 1<<20 || m.UID != os.Geteuid() {
 		t.Errorf("CPUs %d, memory %d, user %d", m.CPUs, m.Memory, m.UID)
 	}
-	if m.OpenRuntime == nil || m.Listen == nil || m.Listeners == nil || m.LookPath == nil || m.LookupHost == nil || m.Proxy == nil ||
+	if m.Look == nil || m.InspectSystem == nil || m.OpenRuntime == nil || m.Listen == nil || m.Listeners == nil || m.LookPath == nil || m.LookupHost == nil || m.Proxy == nil ||
 		m.KubeletVersion == nil || m.VerifySystem == nil || m.EtcdVersion == nil {
 		t.Errorf("a question has no answer: %+v", m)
 	}

@@ -2,8 +2,10 @@ package preflight
 
 import (
 	"context"
+	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	system "k8s.io/system-validators/validators"
 
 	"github.com/kubewright/kubewright/config"
@@ -62,18 +64,60 @@ func systemHint(err error) string {
 	return ""
 }
 
-// verifySystem runs the validators that kubeadm runs. They look at the machine directly: the last one makes and removes a
-// directory in the cgroup tree.
+// verifySystem runs the validators that kubeadm runs. They look at the machine directly: the second may load a kernel module
+// for a moment, and the last makes and removes a directory in the cgroup tree.
 func verifySystem(kubeletVersion string) (warnings, errs []error) {
-	for _, v := range []system.Validator{
-		&system.OSValidator{Reporter: silent{}},
-		&system.KernelValidator{Reporter: silent{}},
-		&system.CgroupsValidator{Reporter: silent{}, KubeletVersion: kubeletVersion},
-	} {
+	return validate(validators(kubeletVersion, true, true))
+}
+
+// inspectSystem leaves out what would touch the machine: the kernel's configuration where it is no file, and the controllers of
+// cgroup version 2.
+func inspectSystem(kubeletVersion string) (warnings, errs []error) {
+	return validate(validators(kubeletVersion, kernelConfigured(), cgroupV1()))
+}
+
+func validators(kubeletVersion string, kernel, cgroups bool) []system.Validator {
+	list := []system.Validator{&system.OSValidator{Reporter: silent{}}}
+	if kernel {
+		list = append(list, &system.KernelValidator{Reporter: silent{}})
+	}
+	if cgroups {
+		list = append(list, &system.CgroupsValidator{Reporter: silent{}, KubeletVersion: kubeletVersion})
+	}
+	return list
+}
+
+func validate(list []system.Validator) (warnings, errs []error) {
+	for _, v := range list {
 		w, e := v.Validate(system.DefaultSysSpec)
 		warnings, errs = append(warnings, w...), append(errs, e...)
 	}
 	return warnings, errs
+}
+
+// kernelConfigured says that the kernel's configuration is a file at one of the usual places.
+func kernelConfigured() bool {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return false
+	}
+	for _, file := range []string{"/proc/config.gz", "/boot/config-" + unix.ByteSliceToString(name.Release[:])} {
+		if _, err := os.Stat(file); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// cgroupV1 says that the machine has the cgroup tree of version 1.
+func cgroupV1() bool {
+	const top = "/sys/fs/cgroup"
+	var fs unix.Statfs_t
+	if err := unix.Statfs(top, &fs); err != nil || fs.Type == unix.CGROUP2_SUPER_MAGIC {
+		return false
+	}
+	info, err := os.Stat(top + "/memory")
+	return err == nil && info.IsDir()
 }
 
 // silent drops the validators' report of everything that is right; what is wrong they return.
