@@ -2,6 +2,8 @@ package phases
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -42,6 +44,9 @@ func certDirs(_ context.Context, f *Facts) ([]plan.Step, error) {
 // pkiSteps are the files of one row, each below its directory.
 func pkiSteps(f *Facts, row string) ([]plan.Step, error) {
 	files, err := f.PKI.Files(row)
+	if f.Lenient && errors.Is(err, fs.ErrPermission) {
+		return unreadable(err, f.PKI.Paths(row)...), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +59,15 @@ func pkiSteps(f *Facts, row string) ([]plan.Step, error) {
 		steps = append(steps, plan.File{Path: dir, Dir: true, Mode: 0o755}, fileStep(file))
 	}
 	return steps, nil
+}
+
+// unreadable are files of which a dry run can't tell what they should be, because it may not read what is there.
+func unreadable(err error, paths ...string) []plan.Step {
+	var steps []plan.Step
+	for _, path := range paths {
+		steps = append(steps, plan.File{Path: path, Unknown: plan.Unreadable(err)})
+	}
+	return steps
 }
 
 func fileStep(f pki.File) plan.File {

@@ -2,6 +2,8 @@ package phases
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/plan"
@@ -15,6 +17,9 @@ func kubeletFinalize() Phase {
 		Flags: []string{"cert-dir", "config", "dry-run"},
 		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			files, err := f.PKI.KubeletFinalize()
+			if f.Lenient && errors.Is(err, fs.ErrPermission) {
+				return unreadable(err, config.KubeletKubeconfig), nil
+			}
 			if err != nil || len(files) == 0 {
 				return nil, err
 			}

@@ -127,7 +127,7 @@ func (s *Set) checkSigned(ca Row, p pair) error {
 		}
 		dir := s.in.Config.Cluster.CertificatesDir
 		for _, path := range []string{row.certPath(dir), row.keyPath(dir)} {
-			if s.Data(path) == nil {
+			if !s.have(path) {
 				missing = append(missing, path)
 			}
 		}
@@ -136,7 +136,7 @@ func (s *Set) checkSigned(ca Row, p pair) error {
 		if s.in.Joining && (row.Name == "super-admin" || row.Name == "kubelet") {
 			continue
 		}
-		if path := s.kubeconfigPath(row); row.ca == ca.Name && s.Data(path) == nil {
+		if path := s.kubeconfigPath(row); row.ca == ca.Name && !s.have(path) {
 			missing = append(missing, path)
 		}
 	}
@@ -190,9 +190,9 @@ func (s *Set) MissingShared() []string {
 		switch {
 		case row.ca != "" || row.ownEtcd && s.in.Config.ExternalEtcd():
 			continue
-		case row.Name == saRow && s.Data(row.keyPath(dir)) == nil:
+		case row.Name == saRow && !s.have(row.keyPath(dir)):
 			missing = append(missing, row.keyPath(dir))
-		case row.Name != saRow && s.Data(row.certPath(dir)) == nil:
+		case row.Name != saRow && !s.have(row.certPath(dir)):
 			missing = append(missing, row.certPath(dir))
 		}
 	}
@@ -202,19 +202,14 @@ func (s *Set) MissingShared() []string {
 // MissingToUpload lists the files that all control-plane nodes share and that are not here, keys of CAs included: nodes that
 // get them from the cluster get them all.
 func (s *Set) MissingToUpload() []string {
-	dir := s.in.Config.Cluster.CertificatesDir
 	var missing []string
 	for _, row := range Certificates() {
-		if row.ca != "" || row.ownEtcd && s.in.Config.ExternalEtcd() {
+		if row.ca != "" {
 			continue
 		}
-		paths := []string{row.certPath(dir), row.keyPath(dir)}
-		if row.Name == saRow {
-			paths[0] = row.publicPath(dir)
-		}
-		for _, p := range paths {
-			if s.Data(p) == nil {
-				missing = append(missing, p)
+		for _, path := range s.Paths(row.Name) {
+			if !s.have(path) {
+				missing = append(missing, path)
 			}
 		}
 	}

@@ -121,6 +121,35 @@ func (s *Set) Data(path string) []byte {
 	return data
 }
 
+// Paths lists the files of a row, without looking at them.
+func (s *Set) Paths(name string) []string {
+	dir := s.in.Config.Cluster.CertificatesDir
+	for _, row := range Certificates() {
+		switch {
+		case row.Name != name || row.ownEtcd && s.in.Config.ExternalEtcd():
+		case row.Name == saRow:
+			return []string{row.keyPath(dir), row.publicPath(dir)}
+		default:
+			return []string{row.keyPath(dir), row.certPath(dir)}
+		}
+	}
+	for _, row := range Kubeconfigs() {
+		if row.Name == name {
+			return []string{s.kubeconfigPath(row)}
+		}
+	}
+	return nil
+}
+
+// have says that a file is there or will be, also when it can't be read.
+func (s *Set) have(path string) bool {
+	if s.Data(path) != nil {
+		return true
+	}
+	_, err := s.in.Read(path)
+	return err != nil && !errors.Is(err, fs.ErrNotExist)
+}
+
 // Warnings are remarks about files that are kept although they are not what would be made.
 func (s *Set) Warnings() []string { return slices.Clone(s.warnings) }
 
@@ -133,7 +162,7 @@ func (s *Set) ExternalCA() bool { return s.external(Certificates()[0]) }
 
 func (s *Set) external(ca Row) bool {
 	dir := s.in.Config.Cluster.CertificatesDir
-	return s.Data(ca.certPath(dir)) != nil && s.Data(ca.keyPath(dir)) == nil
+	return s.have(ca.certPath(dir)) && !s.have(ca.keyPath(dir))
 }
 
 // read returns a file that is or is not there. An empty file is what a crash of another tool leaves: it is refused.

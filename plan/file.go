@@ -30,6 +30,8 @@ type File struct {
 	Dir bool
 	// Absent means that nothing should be at Path.
 	Absent bool
+	// Unknown says why it can't be told what should be there. Such a step can be previewed, but not applied.
+	Unknown string
 }
 
 func (f File) String() string {
@@ -40,8 +42,22 @@ func (f File) String() string {
 }
 
 // Diff compares bytes, mode and owner. A link to a directory is as good as the directory, and one to a file as the file, as
-// long as nothing has to be changed: whoever made it wants it.
+// long as nothing has to be changed: whoever made it wants it. In a preview, what may not be read is Unknown: it needs no root.
 func (f File) Diff(_ context.Context, t *Target) (Change, error) {
+	if f.Unknown != "" {
+		return Change{Kind: Unknown, Why: f.Unknown}, nil
+	}
+	c, err := f.diff(t)
+	if t.pending != nil && errors.Is(err, fs.ErrPermission) {
+		return Change{Kind: Unknown, Why: Unreadable(err)}, nil
+	}
+	return c, err
+}
+
+// Unreadable is why something can't be told by a preview that may not read what is there.
+func Unreadable(err error) string { return firstLine(err) + " (root can tell)" }
+
+func (f File) diff(t *Target) (Change, error) {
 	info, err := t.Host.Stat(f.Path)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
@@ -131,6 +147,9 @@ func (f File) diffContent(t *Target, info host.Info) (Change, error) {
 // Apply writes the file atomically and durably; directories above it that are missing are made with mode 0755. A file whose
 // content is right stays the same file, with its times: who waits for what reads it has nothing to wait for.
 func (f File) Apply(_ context.Context, t *Target) error {
+	if f.Unknown != "" {
+		return fmt.Errorf("cannot write %s: %s", f, f.Unknown)
+	}
 	if f.Absent {
 		return t.Host.Remove(f.Path)
 	}

@@ -38,7 +38,7 @@ func (p Plan) Preview(ctx context.Context, t *Target) ([]Item, error) {
 			if err != nil {
 				return items, fmt.Errorf("%s: %w", s.Phase, err)
 			}
-			if f, ok := step.(File); ok && c.Kind != Same {
+			if f, ok := step.(File); ok && c.Kind != Same && c.Kind != Unknown {
 				t.pending[f.Path] = true
 			}
 			items = append(items, Item{Phase: s.Phase, Step: step, Change: c})

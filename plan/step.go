@@ -81,7 +81,7 @@ type Target struct {
 
 	// without holds the images that the run goes on without.
 	without map[string]bool
-	// pending holds the files that earlier steps of a previewed plan would change.
+	// pending holds the files that earlier steps of a previewed plan would change. It is nil when no plan is previewed.
 	pending map[string]bool
 }
 
