@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kubewright/kubewright/cluster"
@@ -60,18 +59,23 @@ func (f *initFlags) closing(ctx context.Context, s *session, changes int, out *r
 // nextSteps is how to use the cluster and how to join others.
 func (f *initFlags) nextSteps(ctx context.Context, facts *phases.Facts) (templates.Closing, error) {
 	closing := templates.Closing{AdminKubeconfig: facts.AdminKubeconfig, CertificateKey: f.shownKey(facts), ExternalCA: facts.PKI.ExternalCA()}
+	var err error
+	if closing.Tokens, err = f.joinTokens(ctx, facts); err != nil { // it names a kubeconfig that is missing
+		return closing, err
+	}
 	server, ca, err := facts.Public()
 	if err != nil {
 		return closing, err
 	}
-	closing.Endpoint = strings.TrimPrefix(server, "https://")
+	if closing.Endpoint, err = (&credentials{path: facts.AdminKubeconfig, server: server}).endpoint(); err != nil {
+		return closing, err
+	}
 	closing.Shared = facts.Config.Cluster.ControlPlaneEndpoint != "" || f.phase != "" && server != facts.Config.LocalAPIURL()
 	if closing.CAHashes, err = pki.CAHashes(ca); err != nil {
 		return closing, err
 	}
 	closing.UploadCerts = facts.UploadCerts && f.certsUploaded(ctx, facts)
-	closing.Tokens, err = f.joinTokens(ctx, facts)
-	return closing, err
+	return closing, nil
 }
 
 // shownKey is the certificate key as it may be shown.

@@ -135,15 +135,12 @@ func (f *initFlags) certificateKeyFor(facts *phases.Facts) error {
 func clients(f *phases.Facts, local string) func(string) (*cluster.Client, error) {
 	open := map[string]*cluster.Client{}
 	return func(path string) (*cluster.Client, error) {
-		path, err := filepath.Abs(path)
-		if err != nil {
-			return nil, fmt.Errorf("cannot find %s: %w", path, err)
-		}
 		if c := open[path]; c != nil {
 			return c, nil
 		}
 		data := f.PKI.Data(path)
 		if data == nil {
+			var err error
 			if data, err = f.Host.ReadFile(path); err != nil {
 				return nil, fmt.Errorf("cannot talk to the cluster: %w", err)
 			}

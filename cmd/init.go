@@ -42,6 +42,9 @@ func (f *initFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, lis
 	if err := f.runFlags.check(); err != nil {
 		return err
 	}
+	if err := f.absolutePaths(); err != nil {
+		return err
+	}
 	out := newReporter(env, f.runFlags)
 	return out.finish(f.runOn(ctx, env, flags, list, out))
 }

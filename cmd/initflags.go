@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -90,6 +91,28 @@ func checkMixed(flags *pflag.FlagSet) error {
 		return nil
 	}
 	return fmt.Errorf("cannot mix --config with %s: set it in the configuration file", strings.Join(mixed, ", "))
+}
+
+// absolutePaths makes paths of kubeconfigs absolute that are relative to the working directory, as kubeadm takes them. That is a
+// place on this machine, and none below another root.
+func (f *initFlags) absolutePaths() error {
+	for _, p := range []struct {
+		flag string
+		path *string
+	}{{"kubeconfig", &f.kubeconfig}, {"kubeconfig-dir", &f.kubeconfigDir}} {
+		if filepath.IsAbs(*p.path) {
+			continue
+		}
+		if f.elsewhere() {
+			return fmt.Errorf("cannot use --%s %s with --root: name the absolute path below that directory", p.flag, *p.path)
+		}
+		path, err := filepath.Abs(*p.path)
+		if err != nil {
+			return fmt.Errorf("cannot use --%s %s: %w", p.flag, *p.path, err)
+		}
+		*p.path = path
+	}
+	return nil
 }
 
 // apply puts the flags that were given into the configuration.
