@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,11 +150,12 @@ func promoteMember(f *Facts) plan.Step {
 			err := withEtcd(ctx, f, func(e *etcd.Client) error {
 				return e.Promote(ctx, peer, func(status string) { told.Store(&status) })
 			})
-			if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) { // a request that was cut off does not know why
-				err = fmt.Errorf("cannot give etcd member %s its vote: %w", peer, cause)
-			}
+			reason := context.Cause(ctx)
 			cancel(nil)
 			looking.Wait()
+			if err != nil && reason != nil && !errors.Is(err, reason) { // whoever was cancelled need not know why
+				return fmt.Errorf("cannot give the etcd member of this machine its vote: %w", reason)
+			}
 			if err == nil {
 				f.Joining.Lock.Unlock()
 				f.Joining.Abandon = nil
@@ -180,9 +180,9 @@ func lookAtMember(ctx context.Context, f *Facts, t *plan.Target, told *atomic.Po
 				giveUp(fmt.Errorf("%s%s", v.Summary, quoted(v.Log)))
 				return
 			}
-			status += "; " + v.Summary
+			status = together(status, v.Summary)
 		}
-		if status = strings.TrimPrefix(status, "; "); status != shown && t.Progress != nil && ctx.Err() == nil {
+		if status != shown && t.Progress != nil && ctx.Err() == nil {
 			shown = status
 			t.Progress(status)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kubewright/kubewright/cluster"
@@ -37,9 +39,7 @@ func watchSigning(f *Facts) watch {
 				}
 			}
 		}
-		if status != "" {
-			seen.Status += "; " + status
-		}
+		seen.Status = together(seen.Status, status)
 		if seen.Hopeless == nil {
 			seen.Hopeless = hopeless
 		}
@@ -62,9 +62,7 @@ func watchRegistration(f *Facts) watch {
 		if seen.Hopeless == nil && behind.Hopeless != nil {
 			seen.Hopeless, seen.Log = behind.Hopeless, behind.Log
 		}
-		if behind.Status != "" {
-			seen.Status += "; " + behind.Status
-		}
+		seen.Status = together(seen.Status, behind.Status)
 		return seen
 	}
 }
@@ -84,4 +82,9 @@ func watchCalled(node string, unit watch) watch {
 		}
 		return seen
 	}
+}
+
+// together is what several parts say of themselves, in one line; a part may have nothing to say.
+func together(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
 }

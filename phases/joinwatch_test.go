@@ -175,3 +175,11 @@ func TestWatchCalled(t *testing.T) {
 		t.Errorf("another name: %v", seen.Hopeless)
 	}
 }
+
+func TestTogether(t *testing.T) {
+	for want, parts := range map[string][]string{"a; b": {"a", "b"}, "b": {"", "b"}, "a": {"a", ""}, "": {"", ""}} {
+		if got := together(parts...); got != want {
+			t.Errorf("%q: %q, want %q", parts, got, want)
+		}
+	}
+}
