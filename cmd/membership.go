@@ -38,6 +38,9 @@ func (m *membership) remember(err error) error {
 // membershipOf reads the kubelet's credentials; nil when there are none.
 func membershipOf(h *host.Host) (*membership, error) {
 	kc, err := loadKubeconfig(h, config.KubeletKubeconfig)
+	if errors.Is(err, fs.ErrPermission) { // a dry run
+		return nil, fmt.Errorf("%w\nonly root can tell whether this machine has joined already: run it with sudo", err)
+	}
 	if kc == nil || err != nil {
 		return nil, err
 	}

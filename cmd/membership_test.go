@@ -72,6 +72,11 @@ func TestMembershipOf(t *testing.T) {
 	if m, err := membershipOf(h); err != nil || m == nil || m.node != "w1" || string(m.ca) != string(ca) {
 		t.Errorf("a node: %+v, %v", m, err)
 	}
+	hosttest.Close(t, h, config.KubeletKubeconfig)
+	err := hosttest.AsNobody(func() error { _, err := membershipOf(h); return err })
+	if err == nil || !strings.Contains(err.Error(), config.KubeletKubeconfig+": permission denied\nonly root can tell") {
+		t.Errorf("for a user: %v", err)
+	}
 }
 
 // TestNodeName: a kubelet that was started a moment ago has no credentials yet.
