@@ -138,6 +138,9 @@ func readPatches(dir string) ([]manifests.PatchFile, error) {
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("%s is no directory", dir)
 	}
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir) // the walk does not follow a link at its start
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the patches: %w\n%s", err, hint)
 	}

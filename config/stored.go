@@ -95,7 +95,7 @@ func (c *Config) checkStoredVersion() error {
 		return fmt.Errorf("cannot read the configuration of the cluster: ConfigMap kube-system/kubeadm-config: it names no kubernetesVersion\n%s", storedCluster(nil).restore)
 	case err != nil:
 		return fmt.Errorf("cannot read the configuration of the cluster: ConfigMap kube-system/kubeadm-config: kubernetesVersion: %w", err)
-	case v.Major != 1 || v.Minor < MinimumMinor || v.Minor > MaximumMinor:
+	case !v.Supported():
 		return fmt.Errorf("cannot work with Kubernetes %s, which this cluster runs: this release knows 1.%d and 1.%d\n"+
 			"take the release of kubewright, or kubeadm, that fits the cluster", v, MinimumMinor, MaximumMinor)
 	}

@@ -52,6 +52,11 @@ func (v Version) String() string {
 // IsZero says that there is no version.
 func (v Version) IsZero() bool { return v == Version{} }
 
+// Supported says that this release can make a control plane of v. A pre-release of the oldest minor comes before it.
+func (v Version) Supported() bool {
+	return v.Compare(Version{Major: 1, Minor: MinimumMinor}) >= 0 && !v.AtLeast(MaximumMinor+1)
+}
+
 // AtLeast says that v belongs to 1.minor or a later minor; a pre-release of a minor counts as that minor.
 func (v Version) AtLeast(minor int) bool {
 	return v.Major > 1 || v.Major == 1 && v.Minor >= minor

@@ -18,7 +18,6 @@ func Init(c *config.Config, m Machine, resume Resume) []Check {
 		{Name: "IsPrivilegedUser", Gate: true, Find: i.privilegedUser},
 		{Name: "NumCPU", Find: i.cpus},
 		{Name: "Mem", Find: i.memory},
-		{Name: "KubernetesVersion", Find: i.kubernetesVersion},
 		{Name: "Firewalld", Find: i.firewalld},
 	}
 	return append(checks, slices.Concat(

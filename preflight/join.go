@@ -61,7 +61,6 @@ func Join(c *config.Config, m Machine, resume Resume, j Joining) []Check {
 	return append(checks, slices.Concat([]Check{
 		{Name: "NumCPU", Find: i.cpus},
 		{Name: "Mem", Find: i.memory},
-		{Name: "KubernetesVersion", Find: i.kubernetesVersion},
 		{Name: "Firewalld", Find: i.firewalld},
 	}, i.controlPlanePorts(), i.manifests(), []Check{{Name: "HTTPProxyCIDR", Find: i.proxyCIDR}}, i.etcd(),
 		[]Check{{Name: "ImagePull", Find: i.images}})...)

@@ -11,16 +11,6 @@ import (
 	"github.com/kubewright/kubewright/config"
 )
 
-// kubernetesVersion: a version that is newer than this tool may want what the tool does not know.
-func (i *initChecks) kubernetesVersion(context.Context) []Finding {
-	v := i.c.Version()
-	if v.IsZero() || !v.AtLeast(config.MaximumMinor+1) {
-		return nil
-	}
-	return warned(fmt.Sprintf("Kubernetes %s is newer than what this kubewright knows, 1.%d", v, config.MaximumMinor),
-		"use a newer kubewright")
-}
-
 // askKubelet returns the version of the kubelet, empty when nobody can be asked.
 func (i *initChecks) askKubelet(ctx context.Context) (string, error) {
 	if i.m.KubeletVersion == nil {

@@ -28,14 +28,6 @@ func TestKubelet(t *testing.T) {
 	})
 }
 
-func TestKubernetesVersion(t *testing.T) {
-	testRows(t, []row{
-		{"known", apiHeader + "kind: ClusterConfiguration\nkubernetesVersion: v1.37.9\n", nil, nil},
-		{"newer", apiHeader + "kind: ClusterConfiguration\nkubernetesVersion: v1.38.0\n", nil,
-			[]string{"W KubernetesVersion: Kubernetes v1.38.0 is newer than what this kubewright knows, 1.37"}},
-	})
-}
-
 func TestKubeletService(t *testing.T) {
 	const skip = apiHeader + "kind: InitConfiguration\nskipPhases: [kubelet-start]\n"
 	noSystemd := func(l *lab) { l.m.Systemd = nil }

@@ -152,7 +152,7 @@ func TestNames(t *testing.T) {
 		}
 		return list
 	}
-	const common = `IsPrivilegedUser NumCPU Mem KubernetesVersion Firewalld Port-6443 Port-10257 Port-10259
+	const common = `IsPrivilegedUser NumCPU Mem Firewalld Port-6443 Port-10257 Port-10259
 		FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml
 		FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml FileAvailable--etc-kubernetes-manifests-etcd.yaml
 		HTTPProxy HTTPProxyCIDR CRI ContainerRuntimeVersion Swap FileExisting-losetup FileExisting-mount FileExisting-cp
