@@ -120,7 +120,7 @@ func (c *Config) checkVersion(p *problems) {
 		p.add(field, "the label %q was not resolved; give a version such as %s", text, DefaultKubernetesVersion)
 	case err != nil:
 		p.add(field, "%q is neither a version such as %s nor a label such as stable-1.%d", text, DefaultKubernetesVersion, MaximumMinor)
-	case v.Major != 1 || v.Minor < MinimumMinor || v.Minor > MaximumMinor || v.Compare(Version{Major: 1, Minor: MinimumMinor}) < 0:
+	case !v.Supported():
 		p.add(field, "%s is not supported; this release makes control planes of 1.%d and 1.%d", text, MinimumMinor, MaximumMinor)
 	}
 }

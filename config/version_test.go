@@ -105,3 +105,14 @@ func TestVersionDefaults(t *testing.T) {
 		}
 	}
 }
+
+func TestSupported(t *testing.T) {
+	for text, want := range map[string]bool{
+		"v1.35.9": false, "v1.36.0-rc.1": false, "v1.36.0": true, "v1.37.0-alpha.1": true, "v1.37.99": true, "v1.38.0-alpha.0": false, "v2.36.0": false,
+	} {
+		v, err := ParseVersion(text)
+		if err != nil || v.Supported() != want {
+			t.Errorf("%s: %t, %v", text, v.Supported(), err)
+		}
+	}
+}
