@@ -61,16 +61,22 @@ func newTokenGenerate(env *Env, f *tokenFlags) *cobra.Command {
 	return c
 }
 
-// open connects to the cluster of the kubeconfig, and makes sure that somebody is there.
-func (f *tokenFlags) open(ctx context.Context, found *credentials) (*cluster.Client, error) {
+// ask connects to the cluster of the kubeconfig, makes sure that somebody is there, and does what is to be asked there, all of it
+// within tokenPatience. Its errors say who was asked.
+func (f *tokenFlags) ask(ctx context.Context, found *credentials, do func(context.Context, *cluster.Client) error) error {
+	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
+	defer cancel()
 	client, err := cluster.New(found.data, cluster.Options{Timeout: tokenPatience})
 	if err != nil {
-		return nil, fmt.Errorf("cannot use the credentials in %s: %w", found.path, err)
+		return fmt.Errorf("cannot use the credentials in %s: %w", found.path, err)
 	}
 	if err := client.Answers(ctx); err != nil {
-		return nil, fmt.Errorf("%w\n%s names this server; is it up, and is it the one that is meant?", err, found.path)
+		return fmt.Errorf("%w\n%s names this server; is it up, and is it the one that is meant?", err, found.path)
 	}
-	return client, nil
+	if err := do(ctx, client); err != nil {
+		return found.explain(err)
+	}
+	return nil
 }
 
 // addOutput gives the command its -o.

@@ -73,16 +73,9 @@ func (f *tokenCreateFlags) run(ctx context.Context, env *Env, flags *pflag.FlagS
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
-	defer cancel()
-	client, err := f.open(ctx, found)
-	if err != nil {
-		return err
-	}
-	if err := f.create(ctx, env, client, secrets, made); err != nil {
-		return found.explain(err)
-	}
-	return nil
+	return f.ask(ctx, found, func(ctx context.Context, client *cluster.Client) error {
+		return f.create(ctx, env, client, secrets, made)
+	})
 }
 
 // create prints all tokens as JSON, each when it is there, or only the first one as text, as kubeadm does.

@@ -43,12 +43,10 @@ func (f *tokenFlags) delete(ctx context.Context, env *Env, names []string) error
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
-	defer cancel()
-	client, err := f.open(ctx, found)
-	if err != nil {
-		return err
-	}
+	return f.ask(ctx, found, func(ctx context.Context, client *cluster.Client) error { return f.deleteAll(ctx, env, client, ids) })
+}
+
+func (f *tokenFlags) deleteAll(ctx context.Context, env *Env, client *cluster.Client, ids []string) error {
 	var errs []error
 	for _, id := range ids {
 		if err := client.DeleteToken(ctx, id, f.dryRun); err != nil {
@@ -64,10 +62,7 @@ func (f *tokenFlags) delete(ctx context.Context, env *Env, names []string) error
 			fmt.Fprintf(env.Stdout, "bootstrap token %q deleted\n", id)
 		}
 	}
-	if len(errs) > 0 {
-		return found.explain(errors.Join(errs...))
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // tokenIDs are the IDs of the tokens that are named by them or as a whole, each once.

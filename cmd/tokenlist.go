@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/yaml"
@@ -43,15 +44,13 @@ func (f *tokenFlags) list(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
-	defer cancel()
-	client, err := f.open(ctx, found)
+	var live []corev1.Secret
+	err = f.ask(ctx, found, func(ctx context.Context, client *cluster.Client) (err error) {
+		live, err = client.ListTokens(ctx)
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	live, err := client.ListTokens(ctx)
-	if err != nil {
-		return found.explain(err)
 	}
 	var tokens []config.BootstrapToken
 	for i := range live {
