@@ -184,7 +184,7 @@ func TestSilence(t *testing.T) {
 		"token": func(o Options) (*Found, error) { return ByToken(t.Context(), o) },
 		"file":  func(o Options) (*Found, error) { return ByFile(t.Context(), kubeconfig, files(nil), o) },
 	} {
-		for reach, most := range map[time.Duration]time.Duration{0: 1200 * time.Millisecond, 1500 * time.Millisecond: 4 * time.Second} {
+		for reach, most := range map[time.Duration]time.Duration{0: 3 * time.Second, 1500 * time.Millisecond: 6 * time.Second} {
 			o := Options{
 				Endpoint: l.Addr().String(), TokenID: tokenID, TokenSecret: tokenSecret, UnsafeSkipCA: true,
 				Patience: 300 * time.Millisecond, Reach: reach, request: 400 * time.Millisecond,
