@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
@@ -68,7 +69,16 @@ func (f *joinFlags) discover(ctx context.Context, h *host.Host, in *joinInput, o
 // explainAsked says why the configuration can't be read with the credentials of the join, and what mends it.
 func explainAsked(err error, server string) error {
 	hint := ""
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
 	switch status := apierrors.APIStatus(nil); {
+	case errors.As(err, &unknown):
+		hint = "the certificate of " + server + " is not signed by the CA in cluster-info: somebody is in the middle, or cluster-info is of before " +
+			"the CA was replaced\nto make it anew, on a control-plane node: kubectl -n kube-public delete configmap cluster-info; " +
+			"kubewright init phase bootstrap-token"
+	case errors.As(err, &name):
+		hint = server + " is the address that the cluster gives for itself, and its certificate is not for it\n" +
+			"add it to apiServer.certSANs in the cluster's configuration and make the certificate anew"
 	case !errors.As(err, &status):
 		hint = "this machine must reach " + server + ", the address that the cluster gives for itself (ConfigMap kube-public/cluster-info)\n" +
 			"is it right, does its name resolve here, and does no firewall stand between?"

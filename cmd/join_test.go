@@ -128,6 +128,10 @@ func TestJoinRefusals(t *testing.T) {
 			[]string{"lacks the group system:bootstrappers:kubeadm:default-node-token", "kubewright init phase bootstrap-token"}},
 		"unreachable": {func(c *fakeCluster) { c.clusterInfo = "https://127.0.0.1:1" },
 			[]string{"this machine must reach https://127.0.0.1:1", "kube-public/cluster-info"}},
+		"another's": {func(c *fakeCluster) { c.clusterInfo = newCluster(t).URL },
+			[]string{"is not signed by the CA in cluster-info", "kubewright init phase bootstrap-token"}},
+		"not its name": {func(c *fakeCluster) { c.clusterInfo = strings.Replace(c.URL, "127.0.0.1", "localhost", 1) },
+			[]string{"is the address that the cluster gives for itself, and its certificate is not for it", "certSANs"}},
 		"taken": {func(c *fakeCluster) { c.register("w1", corev1.ConditionTrue) },
 			[]string{"has a node of that name, and it is Ready", "--node-name", "kubectl delete node w1"}},
 	} {
