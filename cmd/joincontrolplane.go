@@ -40,7 +40,7 @@ func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, list pha
 	if err != nil || votes || !f.changesEtcd() || facts.Skips("etcd-join") && !facts.Named {
 		return err
 	}
-	err = e.CanJoin(ctx, facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL())
+	err = e.CanJoin(ctx, facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL(), facts.Joining.Replace)
 	if f.dryRun {
 		if err != nil {
 			out.warn([]string{err.Error()})
@@ -63,6 +63,9 @@ func lookAtMembers(ctx context.Context, s *session, e *etcd.Client) (votes bool,
 	}
 	facts := s.facts
 	name, peer := facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL()
+	if facts.Joining.Replace {
+		members = slices.DeleteFunc(members, func(m etcd.Member) bool { return etcd.Namesake([]etcd.Member{m}, name, peer) != nil })
+	}
 	lost := phases.LostMember(ctx, facts, e, members)
 	facts.Node.EtcdInitialCluster = phases.InitialCluster(s.host, members, lost, name, peer)
 	return !lost && slices.ContainsFunc(members, func(m etcd.Member) bool {

@@ -270,3 +270,54 @@ func TestJoinLost(t *testing.T) {
 		t.Error("without the lock")
 	}
 }
+
+// TestJoinReplaces: the name of a control plane that is dead is taken only when the user says so, and its member goes before ours comes.
+func TestJoinReplaces(t *testing.T) {
+	c, e := newStacked(t)
+	m := newMachine(t, c, "cp2")
+	e.Start(e.Learner(false))
+	dead := e.Learner(false)
+	e.Start(dead)
+	dead.Name = "cp2"
+	e.Stop[dead.ID]()
+	c.register("cp2", corev1.ConditionUnknown)
+	key := c.upload(t)
+	refused(t, m, []string{"which does not answer", "--replace-node cp2"}, c.controlPlane(key)...)
+	refused(t, m, []string{"cannot replace node cp9: this machine joins as cp2"}, c.controlPlane(key, "--replace-node", "cp9")...)
+	consent := c.controlPlane(key, "--replace-node", "cp2")
+	output := joined(t, m, append(consent, "--dry-run")...)
+	if !strings.Contains(output, "remove the etcd member cp2 of the machine that is replaced") || strings.Contains(output, "p3:2380") {
+		t.Errorf("a dry run:\n%s", output)
+	}
+	if len(e.Calls) > 0 || m.host.Exists(etcdManifest) {
+		t.Fatalf("changed without consent: %v", e.Calls)
+	}
+	runEtcd(t, m, e)
+	joined(t, m, consent...)
+	if own := ownMember(e); own == nil || own.IsLearner || !slices.Equal(e.Calls, []string{"remove", "add", "promote"}) {
+		t.Errorf("%v, calls %v", own, e.Calls)
+	}
+	data, err := m.host.ReadFile(etcdManifest)
+	if err != nil || !sameMembers(string(data), "--initial-cluster=m1=http://p1:2380,m2=http://p2:2380,cp2="+ownPeer) {
+		t.Errorf("%v\n%s", err, data)
+	}
+	if !slices.Contains(c.asked(), "POST "+leases) {
+		t.Error("without the lock")
+	}
+	if output := joined(t, m, consent...); !strings.Contains(output, "Nothing to do") {
+		t.Errorf("a second run:\n%s", output)
+	}
+}
+
+// TestJoinReplacesNone: a member that answers is not replaced, consent or not.
+func TestJoinReplacesNone(t *testing.T) {
+	c, e := newStacked(t)
+	m := newMachine(t, c, "cp2")
+	alive := e.Learner(false)
+	e.Start(alive)
+	alive.Name = "cp2"
+	refused(t, m, []string{"only a dead one is replaced"}, c.controlPlane(c.upload(t), "--replace-node", "cp2")...)
+	if len(e.Calls) > 0 {
+		t.Errorf("calls %v", e.Calls)
+	}
+}

@@ -16,11 +16,11 @@ type joinFlags struct {
 	// phase is the one phase that is run, or empty for all.
 	phase string
 
-	advertiseAddress, certificateKey, criSocket, discoveryFile, discoveryToken, nodeName, patches string
-	tlsBootstrapToken, token                                                                      string
-	bindPort                                                                                      int32
-	caHashes, ignorePreflight, skipPhases                                                         []string
-	controlPlane, unsafeSkipCA                                                                    bool
+	advertiseAddress, certificateKey, criSocket, discoveryFile, discoveryToken, nodeName, patches, replaceNode string
+	tlsBootstrapToken, token                                                                                   string
+	bindPort                                                                                                   int32
+	caHashes, ignorePreflight, skipPhases                                                                      []string
+	controlPlane, unsafeSkipCA                                                                                 bool
 }
 
 // flagSet declares all of them; a phase picks those that it understands.
@@ -42,6 +42,9 @@ func (f *joinFlags) flagSet() *pflag.FlagSet {
 	s.StringSliceVar(&f.ignorePreflight, "ignore-preflight-errors", nil, "checks whose errors become warnings; all means every check")
 	s.StringVar(&f.nodeName, "node-name", "", "name of the node (default: the host name)")
 	s.StringVar(&f.patches, "patches", "", "directory with patches: target[suffix][+type].extension")
+	// Consent takes the name again, and is no check to be ignored: "all" is in many a script, and must not remove members of etcd.
+	s.StringVar(&f.replaceNode, "replace-node", "",
+		"this machine takes the place of the dead control-plane node of this name, which is its own: its member of etcd is removed")
 	s.StringSliceVar(&f.skipPhases, "skip-phases", nil, "phases to leave out")
 	return s
 }

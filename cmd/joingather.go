@@ -38,7 +38,7 @@ func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *join
 	}
 	out.warn(c.Warnings)
 	if !in.alone {
-		if err := nameFree(found, c.Init.NodeRegistration.Name, out); err != nil {
+		if err := nameFree(found, c.Init.NodeRegistration.Name, f.replaceNode != "", out); err != nil {
 			return nil, err
 		}
 	}
@@ -55,8 +55,8 @@ func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *join
 }
 
 // nameFree makes sure that no other machine has this node's name. A machine that joined before has the name itself. The name of
-// a node that is not Ready is taken: that is how a dead machine is replaced.
-func nameFree(found *discovered, name string, out *reporter) error {
+// a node that is not Ready is taken: that is how a dead machine is replaced, with a warning unless the user has said so.
+func nameFree(found *discovered, name string, replace bool, out *reporter) error {
 	b := found.before
 	mine := found.member || b != nil && b.node == name && discovery.SameCA(b.ca, found.ca)
 	switch {
@@ -65,6 +65,8 @@ func nameFree(found *discovered, name string, out *reporter) error {
 	case found.ready:
 		return fmt.Errorf("cannot join as node %s: the cluster has a node of that name, and it is Ready\n"+
 			"choose another name with --node-name; or remove that node: kubectl delete node %s", name, name)
+	case replace:
+		return nil // the user has said so
 	}
 	out.warn([]string{fmt.Sprintf("the cluster has a node %s already, which is not Ready: this machine takes its place\n"+
 		"if another machine is to come back as it, stop here and choose another name with --node-name", name)})
@@ -112,7 +114,7 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 		Joining: &phases.Joining{
 			ControlPlane: in.join.ControlPlaneJoin(), Endpoint: found.endpoint(), CA: found.ca, CACertPath: in.join.CACertPath,
 			BootstrapKubeconfig: bootstrap, Shared: shared, Refused: found.before != nil && found.before.refused,
-			Skew: found.client.Skew(), Client: found.client,
+			Skew: found.client.Skew(), Client: found.client, Replace: f.replaceNode != "",
 		},
 	}
 	if facts.Joining.ControlPlane {

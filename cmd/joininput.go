@@ -64,6 +64,9 @@ func (f *joinFlags) load(ctx context.Context, env *Env, h *host.Host, flags *pfl
 	if err := j.SetDefaults(in.dynamic); err != nil {
 		return nil, err
 	}
+	if old := f.replaceNode; old != "" && old != j.NodeRegistration.Name {
+		return nil, fmt.Errorf("cannot replace node %s: this machine joins as %s\nto join under its name: --node-name %[1]s", old, j.NodeRegistration.Name)
+	}
 	if err := j.Validate(); err != nil {
 		return nil, fmt.Errorf("cannot use the configuration: %w", err)
 	}

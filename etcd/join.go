@@ -30,10 +30,11 @@ func (c *Client) Join(ctx context.Context, name, peerURL string) ([]Member, erro
 }
 
 // CanJoin says why Join would not succeed, and changes nothing: no quorum, a voting member that is down, or a name that another
-// member has. Trouble that may pass is given 15 seconds. A learner in the way is for ClearWay.
-func (c *Client) CanJoin(ctx context.Context, name, peerURL string) error {
+// member has; with replace, a dead member of that name counts as removed, as RemoveDead does it. Trouble that may pass is given
+// 15 seconds. A learner in the way is for ClearWay.
+func (c *Client) CanJoin(ctx context.Context, name, peerURL string, replace bool) error {
 	err := c.newWaiter(c.Progress).until(ctx, func() error {
-		members, looks, err := c.joinable(ctx, name, peerURL)
+		members, looks, err := c.joinable(ctx, name, peerURL, replace)
 		if err != nil {
 			return err
 		}
@@ -51,8 +52,8 @@ func (c *Client) CanJoin(ctx context.Context, name, peerURL string) error {
 	return nil
 }
 
-// joinable lists the members, and says whether they may get this one.
-func (c *Client) joinable(ctx context.Context, name, peerURL string) ([]Member, []look, error) {
+// joinable lists the members, and says whether they may get this one. With replace, a dead one of its name counts as removed.
+func (c *Client) joinable(ctx context.Context, name, peerURL string, replace bool) ([]Member, []look, error) {
 	members, looks, err := c.agreed(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -60,11 +61,16 @@ func (c *Client) joinable(ctx context.Context, name, peerURL string) ([]Member, 
 	if _, found := find(members, peerURL); found {
 		return members, looks, nil
 	}
-	for _, m := range members {
-		if m.Name == name {
-			return nil, nil, fmt.Errorf("the name belongs to %s already: give this machine another name, or take the old member away by "+
-				"running reset on its machine, or if that is gone: %s", m, removal(members, m))
+	if old := Namesake(members, name, peerURL); old != nil {
+		if !replace {
+			return nil, nil, c.taken(ctx, members, *old)
 		}
+		if err := c.alive(ctx, *old); err != nil {
+			return nil, nil, err
+		}
+		id := old.ID
+		members = slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return m.ID == id })
+		looks = slices.DeleteFunc(looks, func(l look) bool { return l.member.ID == id })
 	}
 	if err := quorum(looks, healthy); err != nil {
 		return nil, nil, c.unsettled(err)
@@ -74,7 +80,7 @@ func (c *Client) joinable(ctx context.Context, name, peerURL string) ([]Member, 
 
 // join tries once. An obstacle is worth another try.
 func (c *Client) join(ctx context.Context, name, peerURL string) ([]Member, error) {
-	members, _, err := c.joinable(ctx, name, peerURL)
+	members, _, err := c.joinable(ctx, name, peerURL, false)
 	if err != nil {
 		return nil, err
 	}

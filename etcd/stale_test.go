@@ -62,23 +62,31 @@ func TestClearWayWaits(t *testing.T) {
 // TestCanJoin: what Join would say after a change was made elsewhere is said before, and nothing is called that changes anything.
 func TestCanJoin(t *testing.T) {
 	for name, test := range map[string]struct {
-		voters int
-		set    func(f *fake)
-		want   string
+		voters  int
+		set     func(f *fake)
+		want    string
+		replace bool
 	}{
-		"good":               {1, func(*fake) {}, ""},
-		"added already":      {1, func(f *fake) { f.Learner(true).PeerURLs = []string{ours} }, ""},
-		"name taken":         {2, func(f *fake) { f.Members[1].Name = "ours" }, "the name belongs to etcd member ours"},
-		"no quorum":          {3, func(f *fake) { f.Stop[2](); f.Stop[3]() }, "etcd has no quorum"},
-		"one of three down":  {3, func(f *fake) { f.Stop[3]() }, "adds nobody while a voting member is down"},
-		"learner in the way": {1, func(f *fake) { f.Learner(true) }, ""},
+		"dead, not asked":    {3, func(f *fake) { f.Members[2].Name = "ours"; f.Stop[3]() }, "--replace-node ours", false},
+		"dead, replaced":     {3, func(f *fake) { f.Members[2].Name = "ours"; f.Stop[3]() }, "", true},
+		"alive":              {3, func(f *fake) { f.Members[2].Name = "ours" }, "only a dead one is replaced", true},
+		"cut off":            {3, func(f *fake) { f.Members[2].Name = "ours"; f.Status[3].Leader = 0 }, "only a dead one is replaced", true},
+		"two dead":           {3, func(f *fake) { f.Members[2].Name = "ours"; f.Stop[2](); f.Stop[3]() }, "etcd has no quorum", true},
+		"another dead":       {5, func(f *fake) { f.Members[2].Name = "ours"; f.Stop[2](); f.Stop[3]() }, "adds nobody while a voting member is down", true},
+		"nobody dead":        {1, func(*fake) {}, "", true},
+		"good":               {1, func(*fake) {}, "", false},
+		"added already":      {1, func(f *fake) { f.Learner(true).PeerURLs = []string{ours} }, "", false},
+		"name taken":         {2, func(f *fake) { f.Members[1].Name = "ours" }, "the name belongs to etcd member ours", false},
+		"no quorum":          {3, func(f *fake) { f.Stop[2](); f.Stop[3]() }, "etcd has no quorum", false},
+		"one of three down":  {3, func(f *fake) { f.Stop[3]() }, "adds nobody while a voting member is down", false},
+		"learner in the way": {1, func(f *fake) { f.Learner(true) }, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t, test.voters)
 			c := f.client()
 			test.set(f)
-			err := c.CanJoin(t.Context(), "ours", ours)
+			err := c.CanJoin(t.Context(), "ours", ours, test.replace)
 			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
@@ -96,5 +104,32 @@ func TestWorks(t *testing.T) {
 	members := fromWire(f.Members)
 	if !c.Works(t.Context(), members[0]) || c.Works(t.Context(), members[1]) {
 		t.Error("the wrong member works")
+	}
+}
+
+// TestRemoveDead: only a member of that name that does not answer is removed, once, and only when the others can decide it.
+func TestRemoveDead(t *testing.T) {
+	for name, test := range map[string]struct {
+		voters int
+		set    func(f *fake)
+		want   string
+		left   int
+	}{
+		"dead":      {3, func(f *fake) { f.Members[2].Name = "ours"; f.Stop[3]() }, "", 2},
+		"alive":     {3, func(f *fake) { f.Members[2].Name = "ours" }, "only a dead one is replaced", 3},
+		"none":      {2, func(*fake) {}, "", 2},
+		"our own":   {2, func(f *fake) { f.Members[1].Name, f.Members[1].PeerURLs = "ours", []string{ours}; f.Stop[2]() }, "", 2},
+		"no quorum": {2, func(f *fake) { f.Members[1].Name = "ours"; f.Stop[2]() }, "etcd has no quorum", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t, test.voters)
+			c := f.client()
+			test.set(f)
+			err := c.RemoveDead(t.Context(), "ours", ours)
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) || len(f.Members) != test.left {
+				t.Errorf("%v, want %q; members %v", err, test.want, f.Members)
+			}
+		})
 	}
 }

@@ -101,6 +101,9 @@ type Joining struct {
 	Client *cluster.Client
 	// Etcd connects to the members of etcd that are there.
 	Etcd func(ctx context.Context) (*etcd.Client, error)
+	// Replace is the user's consent that this machine takes the place of a dead one of its name: a member of etcd that is left of
+	// that is removed.
+	Replace bool
 	// Lock is held in the cluster while etcd's members are changed. Nil is none.
 	Lock *cluster.Held
 	// Abandon is set while the run may add a member to etcd, until that votes. It is for a run that does not come to its end: it

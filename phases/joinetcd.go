@@ -41,7 +41,7 @@ func checkEtcd() Phase {
 // etcdJoin makes this machine a member of etcd: first without a vote, then started, then with one.
 func etcdJoin() Phase {
 	return Phase{
-		Name: "etcd-join", About: "Join etcd as a member", Flags: joinFlags(),
+		Name: "etcd-join", About: "Join etcd as a member", Flags: joinFlags("replace-node"),
 		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			if !f.joinsEtcd() {
 				return nil, nil
@@ -54,8 +54,38 @@ func etcdJoin() Phase {
 				return nil, err
 			}
 			data := cmp.Or(etcdDataDir(f), f.Config.Cluster.Etcd.Local.DataDir)
-			steps := []plan.Step{setAside(f), plan.File{Path: data, Dir: true, Mode: 0o700}, addMember(f)}
+			steps := []plan.Step{setAside(f), plan.File{Path: data, Dir: true, Mode: 0o700}}
+			if f.Joining.Replace {
+				steps = append(steps, replaceMember(f))
+			}
+			steps = append(steps, addMember(f))
 			return append(append(steps, pod...), promoteMember(f)), nil
+		},
+	}
+}
+
+// replaceMember removes the member of the dead machine whose name this one takes. The Node that is left of it needs nothing: the
+// kubelet makes it its own, and the taints of an unreachable node go once it reports.
+func replaceMember(f *Facts) plan.Step {
+	name, peer := f.Config.Init.NodeRegistration.Name, f.Config.EtcdPeerURL()
+	return plan.Do{
+		Name: "remove the etcd member " + name + " of the machine that is replaced",
+		Done: func(ctx context.Context, _ *plan.Target) (done bool, err error) {
+			err = withEtcd(ctx, f, func(e *etcd.Client) error {
+				members, err := e.Members(ctx)
+				done = etcd.Namesake(members, name, peer) == nil
+				return err
+			})
+			return done, err
+		},
+		Run: func(ctx context.Context, t *plan.Target) error {
+			return withEtcd(ctx, f, func(e *etcd.Client) error {
+				e.Progress = t.Progress
+				if err := f.Joining.Lock.Check(); err != nil {
+					return err
+				}
+				return e.RemoveDead(ctx, name, peer)
+			})
 		},
 	}
 }
