@@ -90,6 +90,9 @@ func (f *tokenCreateFlags) create(
 			}
 			return err
 		}
+		if !f.dryRun {
+			client.SignClusterInfo(ctx, s)
+		}
 		done = append(done, string(s.Data["token-id"]))
 		if f.output == "json" {
 			f.printToken(env, made[i])

@@ -3,12 +3,17 @@ package manifests
 import (
 	"errors"
 	"fmt"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientcmdv1 "k8s.io/client-go/tools/clientcmd/api/v1"
 	bootstrapapi "k8s.io/cluster-bootstrap/token/api"
+	"k8s.io/cluster-bootstrap/token/jws"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubewright/kubewright/config"
 )
 
 // ClusterInfo is the public ConfigMap cluster-info, by which a joining node finds the API server and its CA, and the Role and
@@ -31,6 +36,22 @@ func ClusterInfo(server string, caPEM []byte) ([]runtime.Object, error) {
 	cm := configMap(metav1.NamespacePublic, name, map[string]string{bootstrapapi.KubeConfigKey: kubeconfig})
 	rbac := readers(metav1.NamespacePublic, "kubeadm:bootstrap-signer-clusterinfo", "configmaps", name, user("system:anonymous"))
 	return append([]runtime.Object{cm}, rbac...), nil
+}
+
+// SignClusterInfo puts the signatures of those tokens into a new cluster-info that are for signing: who knows the token can tell by it
+// that the kubeconfig there is the cluster's. They are no secrets. The controller manager's signer computes the same, and keeps them.
+func SignClusterInfo(info *corev1.ConfigMap, tokens []config.BootstrapToken) error {
+	for _, t := range tokens {
+		if !slices.Contains(t.Usages, "signing") {
+			continue
+		}
+		signature, err := jws.ComputeDetachedSignature(info.Data[bootstrapapi.KubeConfigKey], t.Token.ID, t.Token.Secret)
+		if err != nil {
+			return fmt.Errorf("cannot sign cluster-info with token %s: %w", t.Token.ID, err)
+		}
+		info.Data[bootstrapapi.JWSSignatureKeyPrefix+t.Token.ID] = signature
+	}
+	return nil
 }
 
 func encodeKubeconfig(k clientcmdv1.Config) (string, error) {

@@ -29,6 +29,10 @@ func bootstrapToken() Phase {
 			if err != nil {
 				return nil, err
 			}
+			// A new cluster-info is signed at once, so that the first join does not wait for the controller manager to do it.
+			if err := manifests.SignClusterInfo(info[0].(*corev1.ConfigMap), f.Config.Init.BootstrapTokens); err != nil {
+				return nil, err
+			}
 			var steps []plan.Step
 			for i, s := range secrets {
 				generated := f.Config.Init.BootstrapTokens[i].Generated
