@@ -89,7 +89,7 @@ func lockMembers(ctx context.Context, s *session, admin *cluster.Client, list ph
 		return plan.Plan{}, err
 	}
 	defer e.Close()
-	e.Progress = out.progress
+	e.Progress, e.Guard = out.progress, facts.Joining.Lock.Check
 	done, err := e.ClearWay(ctx, facts.Config.EtcdPeerURL(), strangersTime)
 	if err != nil {
 		return plan.Plan{}, err

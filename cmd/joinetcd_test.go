@@ -321,3 +321,21 @@ func TestJoinReplacesNone(t *testing.T) {
 		t.Errorf("calls %v", e.Calls)
 	}
 }
+
+// TestJoinLockLost: a lock that somebody else took ends the run wherever it is, here while the member is waited for, and gives no vote.
+func TestJoinLockLost(t *testing.T) {
+	t.Parallel()
+	c, e := newStacked(t)
+	m := newMachine(t, c, "cp2")
+	e.OnList = func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if lease, ok := c.objects[leases+"/kubewright-etcd"].(map[string]any); ok && ownMember(e) != nil {
+			lease["spec"].(map[string]any)["holderIdentity"] = "another run"
+		}
+	}
+	refused(t, m, []string{"the lock kubewright-etcd was lost: it is held by another run", "is taken away again"}, c.controlPlane(c.upload(t))...)
+	if ownMember(e) != nil || slices.Contains(e.Calls, "promote") {
+		t.Errorf("members %v, calls %v", e.Members, e.Calls)
+	}
+}

@@ -22,6 +22,9 @@ const callTimeout = 10 * time.Second
 type Client struct {
 	// Progress, when it is set before the first use, is told what Join and Leave wait for, each time that this changes.
 	Progress func(string)
+	// Guard, when it is set before the first use, is asked right before each request that changes the members, which may come long
+	// after the call for it began. Its error ends the call.
+	Guard func() error
 	// Patience, when it is set before the first use, is how long Join and Promote wait for a learner that gets no further, as
 	// timeouts.etcdAPICall says. Default two minutes.
 	Patience time.Duration
@@ -77,6 +80,14 @@ func (c *Client) stall() time.Duration {
 		return c.Patience
 	}
 	return c.pace.stall
+}
+
+// guard asks Guard.
+func (c *Client) guard() error {
+	if c.Guard == nil {
+		return nil
+	}
+	return c.Guard()
 }
 
 // Close ends the connections.

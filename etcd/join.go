@@ -87,6 +87,9 @@ func (c *Client) join(ctx context.Context, name, peerURL string) ([]Member, erro
 	if _, found := find(members, peerURL); found {
 		return members, nil
 	}
+	if err := c.guard(); err != nil {
+		return nil, err
+	}
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	answer, err := c.client.MemberAddAsLearner(short, []string{peerURL})

@@ -53,6 +53,9 @@ func (c *Client) removeOnce(ctx context.Context, member string, allow func(Membe
 	} else if err != nil {
 		return c.unsettled(err)
 	}
+	if err := c.guard(); err != nil {
+		return err
+	}
 	c.handOver(ctx, m, looks)
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -34,6 +34,9 @@ func (c *Client) promote(ctx context.Context, peerURL string) error {
 	case !m.Started():
 		return c.late(c.learner(ctx, members, m))
 	}
+	if err := c.guard(); err != nil {
+		return err
+	}
 	short, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	_, err = c.client.MemberPromote(short, m.ID)

@@ -185,3 +185,39 @@ func TestTellOnce(t *testing.T) {
 		t.Error(diff, err)
 	}
 }
+
+// TestGuard: what may be done is asked before each try, not only before the first.
+func TestGuard(t *testing.T) {
+	lost := errors.New("the lock was lost")
+	for name, test := range map[string]struct {
+		set func(f *fake)
+		do  func(ctx context.Context, c *Client) error
+	}{
+		"add": {func(f *fake) { f.Add = always(rpctypes.ErrGRPCUnhealthy) },
+			func(ctx context.Context, c *Client) error {
+				_, err := c.Join(ctx, "ours", "http://ours:2380")
+				return err
+			}},
+		"promote": {func(f *fake) { f.Start(f.Learner(true)); f.Promote = always(rpctypes.ErrGRPCLearnerNotReady) },
+			func(ctx context.Context, c *Client) error { return c.Promote(ctx, "http://p4:2380", nil) }},
+		"remove": {func(f *fake) { f.Remove = always(rpctypes.ErrGRPCMemberNotEnoughStarted) },
+			func(ctx context.Context, c *Client) error { return c.Leave(ctx, "http://p3:2380") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t, 3)
+			c := f.client()
+			test.set(f)
+			asked := 0
+			c.Guard = func() error {
+				if asked++; asked > 2 {
+					return lost
+				}
+				return nil
+			}
+			if err := test.do(t.Context(), c); !errors.Is(err, lost) || len(f.Calls) != 2 || f.Calls[0] != name {
+				t.Errorf("%v, calls %v", err, f.Calls)
+			}
+		})
+	}
+}

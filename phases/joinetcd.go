@@ -81,9 +81,6 @@ func replaceMember(f *Facts) plan.Step {
 		Run: func(ctx context.Context, t *plan.Target) error {
 			return withEtcd(ctx, f, func(e *etcd.Client) error {
 				e.Progress = t.Progress
-				if err := f.Joining.Lock.Check(); err != nil {
-					return err
-				}
 				return e.RemoveDead(ctx, name, peer)
 			})
 		},
@@ -109,9 +106,6 @@ func addMember(f *Facts) plan.Step {
 		Run: func(ctx context.Context, t *plan.Target) error {
 			return withEtcd(ctx, f, func(e *etcd.Client) error {
 				e.Progress = t.Progress
-				if err := f.Joining.Lock.Check(); err != nil {
-					return err
-				}
 				if err := leaveLost(ctx, f, e, peer); err != nil {
 					return err
 				}
@@ -170,9 +164,6 @@ func promoteMember(f *Facts) plan.Step {
 			return done, err
 		},
 		Run: func(ctx context.Context, t *plan.Target) error {
-			if err := f.Joining.Lock.Check(); err != nil {
-				return err
-			}
 			ctx, cancel := context.WithCancelCause(ctx)
 			var told atomic.Pointer[string]
 			var looking sync.WaitGroup
@@ -180,12 +171,8 @@ func promoteMember(f *Facts) plan.Step {
 			err := withEtcd(ctx, f, func(e *etcd.Client) error {
 				return e.Promote(ctx, peer, func(status string) { told.Store(&status) })
 			})
-			reason := context.Cause(ctx)
 			cancel(nil)
 			looking.Wait()
-			if err != nil && reason != nil && !errors.Is(err, reason) { // whoever was cancelled need not know why
-				return fmt.Errorf("cannot give the etcd member of this machine its vote: %w", reason)
-			}
 			if err == nil {
 				f.Joining.Lock.Unlock()
 				f.Joining.Abandon = nil
@@ -232,6 +219,7 @@ func Abandon(f *Facts, t *plan.Target) func(context.Context) (done string, err e
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTime)
 		defer cancel()
 		err = withEtcd(ctx, f, func(e *etcd.Client) error {
+			e.Guard = nil // it is our own, and nobody else's, whoever has the lock now
 			stale := func() (bool, error) {
 				members, err := e.Members(ctx)
 				return slices.ContainsFunc(members, func(m etcd.Member) bool { return at(peer)(m) && !m.Started() }), err
@@ -261,13 +249,23 @@ func Abandon(f *Facts, t *plan.Target) func(context.Context) (done string, err e
 // abandonTime bounds it. Somebody may have pressed Ctrl-C and wait.
 const abandonTime = 40 * time.Second
 
-// withEtcd opens a connection to the members that are there, for one question.
+// withEtcd opens a connection to the members that are there, for one question, or for a change while the lock is held.
+// The error of one that was stopped says why.
 func withEtcd(ctx context.Context, f *Facts, ask func(*etcd.Client) error) error {
+	err := askEtcd(ctx, f, ask)
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		return cause
+	}
+	return err
+}
+
+func askEtcd(ctx context.Context, f *Facts, ask func(*etcd.Client) error) error {
 	e, err := f.Joining.Etcd(ctx)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
+	e.Guard = f.Joining.Lock.Check
 	e.Patience = stall(f.Config, func(t *config.Timeouts) timeout { return t.EtcdAPICall })
 	return ask(e)
 }

@@ -151,3 +151,15 @@ func TestEtcdEndsWhileAsked(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestWithEtcdStopped: what stopped a question is told, also when it is a call that was cut off which fails.
+func TestWithEtcdStopped(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	lost := errors.New("the lock was lost")
+	cancel(lost)
+	f := facts(t, hosttest.New(t), minimal)
+	f.Joining = &Joining{Etcd: func(context.Context) (*etcd.Client, error) { return nil, errors.New("operation was canceled") }}
+	if err := withEtcd(ctx, f, func(*etcd.Client) error { return nil }); !errors.Is(err, lost) {
+		t.Error(err)
+	}
+}
