@@ -13,6 +13,8 @@ import (
 	"time"
 
 	bootstrapapi "k8s.io/cluster-bootstrap/token/api"
+
+	"github.com/kubewright/kubewright/cluster"
 )
 
 const (
@@ -52,6 +54,7 @@ func (o Options) read(ctx context.Context) (*answer, error) {
 		return nil, errors.New("it is not an address: it must be host:port")
 	}
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", cluster.FieldManager) // for the audit log: no credentials tell who asks
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, o.explain(err, proxyFor(req))

@@ -170,6 +170,9 @@ func good(t *testing.T) (*api, *authority, Options) {
 		if r.Header.Get("Authorization") != "" {
 			t.Error("it was sent credentials")
 		}
+		if name := r.UserAgent(); name != "kubewright" {
+			t.Errorf("the audit log would name %q", name)
+		}
 		signed(w, text, tokenSecret)
 	})
 	text = info(t, "https://cluster.example:6443", ca.pem)
