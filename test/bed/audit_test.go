@@ -18,6 +18,11 @@ func TestReadAudit(t *testing.T) {
 		e.RequestReceivedTimestamp.Nanosecond() != 1000 || !strings.HasPrefix(e.UserAgent, "kubewright") {
 		t.Errorf("%+v", e)
 	}
+	begun := `{"auditID":"a","stage":"ResponseStarted","verb":"watch"}` + "\n"
+	ended := `{"auditID":"a","stage":"ResponseComplete","verb":"watch"}` + "\n"
+	if events, err := readAudit([]byte(begun + line + ended)); err != nil || len(events) != 2 {
+		t.Errorf("%d events, %v; want one for the watch", len(events), err)
+	}
 	if _, err := readAudit([]byte("no JSON\n")); err == nil {
 		t.Error("no error for what is no audit log")
 	}
