@@ -53,6 +53,9 @@ func readStored[T any](s storedText, target *T) ([]string, error) {
 	err := l.err()
 	if err == nil && !found {
 		err = fmt.Errorf("%s: its key %s is empty", l.name, s.key)
+		if s.text == nil {
+			err = fmt.Errorf("%s is not there, or has no key %s", l.name, s.key)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration of the cluster: %w\n%s", err, s.restore)

@@ -17,12 +17,14 @@ func TestWithErrors(t *testing.T) {
 		}
 	}
 	good := []string{cluster, kubelet, proxy}
+	gone := false
 	var said strings.Builder
 	for _, tt := range []struct {
 		name   string
 		change func()
 	}{
 		{"no cluster", func() { cluster = "" }},
+		{"no ConfigMap", func() { gone = true }},
 		{"no kubelet", func() { kubelet = "---\n" }},
 		{"nothing", func() { cluster, kubelet = "", "" }},
 		{"no version", edit(&cluster, "kubernetesVersion: v1.36.3\n", "")},
@@ -38,8 +40,13 @@ func TestWithErrors(t *testing.T) {
 		{"services of the other family", edit(&cluster, "10.96.0.0/12", "fd00::/112")},
 	} {
 		cluster, kubelet, proxy = good[0], good[1], good[2]
+		gone = false
 		tt.change()
-		c, err := joining(t, true).With([]byte(cluster), []byte(kubelet), []byte(proxy))
+		text := []byte(cluster)
+		if gone {
+			text = nil
+		}
+		c, err := joining(t, true).With(text, []byte(kubelet), []byte(proxy))
 		if err == nil || c != nil {
 			t.Errorf("%s: no error", tt.name)
 			continue

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -72,9 +73,15 @@ func (b *BootstrapTokenDiscovery) check(p *problems) {
 	} else {
 		checkToken(p, field+"token", b.Token)
 	}
-	switch host, port, err := ParseHostPort(b.APIServerEndpoint); {
+	bare := b.APIServerEndpoint
+	if _, rest, found := strings.Cut(bare, "://"); found {
+		bare = strings.TrimSuffix(rest, "/")
+	}
+	switch host, port, err := ParseHostPort(bare); {
 	case b.APIServerEndpoint == "":
 		missing("apiServerEndpoint", "give host:port of an API server")
+	case err == nil && bare != b.APIServerEndpoint:
+		p.add(field+"apiServerEndpoint", "%q has a scheme; is it %s?", b.APIServerEndpoint, net.JoinHostPort(host, cmp.Or(port, fmt.Sprint(defaultBindPort))))
 	case err != nil:
 		p.add(field+"apiServerEndpoint", "%v; the port is needed", err)
 	case port == "":

@@ -126,6 +126,10 @@ func (o Options) look(ctx context.Context) (*Found, error) {
 
 // verify checks the signature that the token makes over cluster-info.
 func (o Options) verify(a *answer) error {
+	if a.signature == "" && o.stranger(a) {
+		return fmt.Errorf("it is not the cluster that was meant, or somebody is in the middle: it does not know the token with the ID %s, "+
+			"and its CA is not the one that --discovery-token-ca-cert-hash pins\nis it the right address? %s", o.TokenID, howToToken)
+	}
 	if a.signature == "" {
 		return o.later("unsigned", o.Patience, fmt.Errorf("the cluster does not know the token with the ID %s: it is misspelt, or has expired, "+
 			"or is not for signing\n%s", o.TokenID, howToToken))
@@ -135,6 +139,12 @@ func (o Options) verify(a *answer) error {
 			o.TokenID, howToToken)
 	}
 	return nil
+}
+
+// stranger says that a cluster-info, which nothing vouches for yet, is for a CA that is not pinned.
+func (o Options) stranger(a *answer) bool {
+	info, err := parse(a.kubeconfig)
+	return err == nil && len(o.CAHashes) > 0 && !Pinned(info.cluster.CertificateAuthorityData, o.CAHashes)
 }
 
 // compare checks the pins, and that the server proved to be of the pinned CA. A signed list of CAs may hold others besides the

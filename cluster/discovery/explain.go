@@ -46,9 +46,14 @@ func (o Options) explain(err error, proxy string) error {
 		return fmt.Errorf("it refuses the TLS connection (%w); %w%s", operation.Err, errNotAPI, through)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Errorf("the name %s can't be resolved here\ncheck /etc/resolv.conf and /etc/hosts, or give an IP address%s", dns.Name, through)
+	case errors.As(err, &dns):
+		err = fmt.Errorf("the name %s can't be resolved now: %w\ncheck /etc/resolv.conf and /etc/hosts, or give an IP address%s", dns.Name, err, through)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		err = fmt.Errorf("it does not answer, nobody listens there: %w\nis it the right address and port, and does the API server run?%s", err, through)
-	case errors.As(err, &operation) && operation.Op == "dial", errors.As(err, &timeout) && timeout.Timeout():
+	case !(errors.As(err, &operation) && operation.Op == "dial") && errors.As(err, &timeout) && timeout.Timeout():
+		err = fmt.Errorf("it does not answer, nothing came in time: %w\nis it the right address and port, or a load balancer that has no API server "+
+			"to give it to, or does a firewall stand between?%s", err, through)
+	case errors.As(err, &operation) && operation.Op == "dial":
 		err = fmt.Errorf("it does not answer, it can't be reached: %w\nis it the right address, and does no firewall stand between?%s", err, through)
 	default:
 		err = fmt.Errorf("the connection is cut: %w\nis the API server starting, or does a load balancer have no API server to give it to?%s", err, through)

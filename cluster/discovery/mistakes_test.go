@@ -51,6 +51,8 @@ func TestByTokenMistakes(t *testing.T) {
 			want: "does not know the token with the ID abcdef: ", hint: "kubewright token create", requests: 20, waits: true},
 		"other secret": {answers: func(w http.ResponseWriter, _ *http.Request, _ int) { signed(w, text, "fedcba9876543210") },
 			want: "the part after the dot of token abcdef is misspelt", hint: "kubewright token create", requests: 1},
+		"another cluster": {answers: func(w http.ResponseWriter, _ *http.Request, _ int) { signed(w, info(t, server, other.pem), "") },
+			want: "it is not the cluster that was meant, or somebody is in the middle: ", hint: "is it the right address?", requests: 1},
 		"other pin": {answers: always(text), change: func(o *Options) { o.CAHashes = []string{other.pin()} },
 			want: "the cluster's CA is not the one that --discovery-token-ca-cert-hash pins", hint: "openssl x509 -pubkey", requests: 1},
 		"no pin": {answers: always(text), change: func(o *Options) { o.CAHashes = nil },
@@ -163,10 +165,10 @@ func TestExplain(t *testing.T) {
 		final bool
 	}{
 		"name":      {dial(&net.DNSError{Name: "cp.example", IsNotFound: true}), "", "the name cp.example can't be resolved here\n", true},
-		"DNS":       {dial(&net.DNSError{Name: "cp.example", IsTemporary: true}), "", "it does not answer, it can't be reached: ", false},
+		"DNS":       {dial(&net.DNSError{Name: "cp.example", IsTemporary: true}), "", "the name cp.example can't be resolved now: ", false},
 		"no route":  {dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), "", "does no firewall stand between?", false},
 		"time":      {dial(os.ErrDeadlineExceeded), "", "it does not answer, it can't be reached: ", false},
-		"no answer": {os.ErrDeadlineExceeded, "", "it does not answer, it can't be reached: ", false},
+		"no answer": {os.ErrDeadlineExceeded, "", "it does not answer, nothing came in time: ", false},
 		"reset":     {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, "", "the connection is cut: ", false},
 		"proxy":     {dial(syscall.ECONNREFUSED), "http://u:xxxxx@proxy:3128", "went through the proxy http://u:xxxxx@proxy:3128: ", false},
 	} {
