@@ -56,7 +56,7 @@ func Join(c *config.Config, m Machine, resume Resume, j Joining) []Check {
 		{Name: "HTTPProxy", Find: i.endpointProxy},
 	}, i.forwarding())...)
 	if !j.ControlPlane {
-		return append(checks, i.caAvailable(j.CACertPath))
+		return append(append(checks, i.noControlPlane()...), i.caAvailable(j.CACertPath))
 	}
 	return append(checks, slices.Concat([]Check{
 		{Name: "NumCPU", Find: i.cpus},
@@ -75,6 +75,23 @@ func (i *initChecks) kubeconfigAvailable(path string) Check {
 		return failed(path+" is there already, and is not of the cluster that is joined",
 			"if this machine is to leave its cluster, reset it first with the tool that made it, as in: kubeadm reset")
 	}}
+}
+
+// noControlPlane: the kubelet of a worker would start what an earlier control plane has left here.
+func (i *initChecks) noControlPlane() []Check {
+	var checks []Check
+	for _, component := range staticPods {
+		path := manifestPath(component)
+		checks = append(checks, Check{Name: pathName("FileAvailable", path), Find: func(context.Context) []Finding {
+			if !i.m.Host.Exists(path) || i.joined() {
+				return nil
+			}
+			return failed(path+" is there already: the kubelet would run it, and this machine is to be a worker",
+				"if it belongs to a cluster that is to go, reset this machine with the tool that made it, as in: kubeadm reset\n"+
+					"if it is to be a control-plane node of this cluster, join with --control-plane")
+		}})
+	}
+	return checks
 }
 
 func (i *initChecks) caAvailable(path string) Check {

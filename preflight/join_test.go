@@ -84,9 +84,16 @@ func TestJoinFiles(t *testing.T) {
 		"interrupted": {false, func(l *lab) {
 			l.write(config.BootstrapKubeletKubeconfig, kubeconfigOf(joinCA))
 		}, nil},
-		"another cluster":       {false, func(l *lab) { l.write(config.KubeletKubeconfig, kubeconfigOf(otherCA)) }, []string{"FileAvailable--etc-kubernetes-kubelet.conf"}},
-		"damaged":               {false, func(l *lab) { l.write(config.KubeletKubeconfig, "{") }, []string{"FileAvailable--etc-kubernetes-kubelet.conf"}},
-		"another CA":            {false, func(l *lab) { l.write("/etc/kubernetes/pki/ca.crt", otherCA) }, []string{"FileAvailable--etc-kubernetes-pki-ca.crt"}},
+		"another cluster": {false, func(l *lab) { l.write(config.KubeletKubeconfig, kubeconfigOf(otherCA)) }, []string{"FileAvailable--etc-kubernetes-kubelet.conf"}},
+		"damaged":         {false, func(l *lab) { l.write(config.KubeletKubeconfig, "{") }, []string{"FileAvailable--etc-kubernetes-kubelet.conf"}},
+		"another CA":      {false, func(l *lab) { l.write("/etc/kubernetes/pki/ca.crt", otherCA) }, []string{"FileAvailable--etc-kubernetes-pki-ca.crt"}},
+		"control plane's manifest": {false, func(l *lab) { l.write("/etc/kubernetes/manifests/etcd.yaml", "{}") },
+			[]string{"FileAvailable--etc-kubernetes-manifests-etcd.yaml"}},
+		"static pod": {false, func(l *lab) { l.write("/etc/kubernetes/manifests/haproxy.yaml", "{}") }, nil},
+		"control plane that looks like a worker": {false, func(l *lab) {
+			l.write("/etc/kubernetes/manifests/etcd.yaml", "{}")
+			l.write(config.KubeletKubeconfig, kubeconfigOf(joinCA))
+		}, nil},
 		"CA of a control plane": {true, func(l *lab) { l.write("/etc/kubernetes/pki/ca.crt", otherCA) }, nil},
 	} {
 		if got := joinFindings(t, tc.controlPlane, tc.prepare); !slices.Equal(got, tc.want) {
