@@ -12,6 +12,9 @@ import (
 // printJoin is the command that prints everything that a joining machine has to know.
 const printJoin = "on a control-plane node, kubewright token create --print-join-command prints it"
 
+// printKey is the one that makes a key for a control plane.
+const printKey = "on a control-plane node, kubewright init phase upload-certs --upload-certs prints one"
+
 // Validate says everything that is wrong with the input, each problem with the path of its field in v1beta4 and with what
 // would be right. Call it after SetDefaults. Tokens and the certificate key are not repeated.
 func (j *Join) Validate() error {
@@ -26,7 +29,7 @@ func (j *Join) Validate() error {
 	}
 	if cp := j.ControlPlane; cp != nil {
 		cp.LocalAPIEndpoint.check(p, "controlPlane.localAPIEndpoint.")
-		checkCertificateKey(p, "controlPlane.certificateKey", cp.CertificateKey, "leave it out if the shared certificates are on this machine")
+		checkCertificateKey(p, "controlPlane.certificateKey", cp.CertificateKey, "leave it out if the shared certificates are on this machine; "+printKey)
 	}
 	j.Timeouts.check(p)
 	return p.err()
