@@ -82,6 +82,8 @@ func explainAsked(err error, server string) error {
 	case !errors.As(err, &status):
 		hint = "this machine must reach " + server + ", the address that the cluster gives for itself (ConfigMap kube-public/cluster-info)\n" +
 			"is it right, does its name resolve here, and does no firewall stand between?"
+	case status.Status().Code >= 500:
+		hint = "does its etcd run, and have a quorum? look on the control-plane nodes: kubectl get --raw '/readyz?verbose'; crictl ps -a"
 	case apierrors.IsUnauthorized(err):
 		hint = "the token that is to authenticate is not known, has expired, or lacks the usage authentication\n" +
 			"make a new one, on a control-plane node: kubewright token create --print-join-command"

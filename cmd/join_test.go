@@ -124,6 +124,7 @@ func TestJoinRefusals(t *testing.T) {
 	}{
 		"signing only": {func(c *fakeCluster) { c.refuse = status(401) },
 			[]string{"lacks the usage authentication", "kubewright token create --print-join-command"}},
+		"no etcd": {func(c *fakeCluster) { c.refuse = status(500) }, []string{"cannot read the configuration of the cluster: ", "have a quorum?"}},
 		"no group": {func(c *fakeCluster) { c.refuse = status(403) },
 			[]string{"lacks the group system:bootstrappers:kubeadm:default-node-token", "kubewright init phase bootstrap-token"}},
 		"unreachable": {func(c *fakeCluster) { c.clusterInfo = "https://127.0.0.1:1" },

@@ -52,7 +52,7 @@ func (o Options) explain(err error, proxy string) error {
 		err = fmt.Errorf("it does not answer, nobody listens there: %w\nis it the right address and port, and does the API server run?%s", err, through)
 	case !(errors.As(err, &operation) && operation.Op == "dial") && errors.As(err, &timeout) && timeout.Timeout():
 		err = fmt.Errorf("it does not answer, nothing came in time: %w\nis it the right address and port, or a load balancer that has no API server "+
-			"to give it to, or does a firewall stand between?%s", err, through)
+			"to give it to, or does a firewall stand between?\n%s%s", err, howToLook, through)
 	case errors.As(err, &operation) && operation.Op == "dial":
 		err = fmt.Errorf("it does not answer, it can't be reached: %w\nis it the right address, and does no firewall stand between?%s", err, through)
 	default:
@@ -71,7 +71,8 @@ func (o Options) distrust(tls *untrusted, skew time.Duration) error {
 		return o.expired(invalid.Cert, skew)
 	case errors.As(tls, &unknown):
 		return fmt.Errorf("the server's certificate is not signed by the pinned CA: somebody is in the middle, or the CA is being replaced "+
-			"and the other one must be pinned, too: %w", tls)
+			"and the other one must be pinned, too: %w\nis it the right address? the address and the pin are in what this prints, on a "+
+			"control-plane node: kubewright token create --print-join-command", tls)
 	case errors.As(tls, &name):
 		return fmt.Errorf("the server's certificate is not for this address: %w\njoin by one that it is for, or add this one to "+
 			"apiServer.certSANs and make the certificate anew", tls)

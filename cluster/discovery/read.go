@@ -10,7 +10,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 
 	bootstrapapi "k8s.io/cluster-bootstrap/token/api"
 
@@ -86,7 +88,8 @@ func (o Options) understand(resp *http.Response, body []byte) (*answer, error) {
 	}
 	switch code := resp.StatusCode; {
 	case code >= 500 || code == http.StatusTooManyRequests:
-		return nil, o.later("busy", o.Reach, fmt.Errorf("the API server, or a load balancer before it, answers %s", resp.Status))
+		return nil, o.later("busy", o.Reach, fmt.Errorf("the API server, or a load balancer before it, answers %s%s\n%s",
+			resp.Status, said(object.Message), howToLook))
 	case object.Kind == "Status" && code == http.StatusNotFound:
 		return nil, o.later("missing", o.Patience/5, errors.New("the cluster has no ConfigMap kube-public/cluster-info\n"+howToInform))
 	case object.Kind == "Status" && code == http.StatusForbidden:
@@ -107,6 +110,18 @@ func (o Options) understand(resp *http.Response, body []byte) (*answer, error) {
 		return nil, errors.New("ConfigMap kube-public/cluster-info holds no kubeconfig\n" + howToInform)
 	}
 	return a, nil
+}
+
+// said is what a server says of itself, in one line: nobody vouches for it.
+func said(message string) string {
+	message = strings.Join(strings.FieldsFunc(message, func(r rune) bool { return !unicode.IsPrint(r) }), " ")
+	switch {
+	case message == "":
+		return ""
+	case len(message) > 200:
+		message = strings.ToValidUTF8(message[:200], "") + "..."
+	}
+	return ": " + message
 }
 
 // skew is how far the server's clock is ahead of ours; 0 when it does not tell.
