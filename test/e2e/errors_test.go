@@ -1,18 +1,12 @@
 package e2e
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/client-go/util/keyutil"
 
 	"github.com/kubewright/kubewright/test/bed"
 )
@@ -121,22 +115,11 @@ func listing(t *testing.T, m *bed.Machine) string {
 // authority puts a CA of our own making, good until an hour, where the cluster's is.
 func authority(t *testing.T, m *bed.Machine, name string, until time.Time) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ca := newSigner(t, name, until)
+	private, err := keyutil.MarshalPrivateKeyToPEM(ca.key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name}, NotBefore: until.Add(-48 * time.Hour), NotAfter: until,
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.WriteFile(t, "/etc/kubernetes/pki/ca.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), 0o644)
-	m.WriteFile(t, "/etc/kubernetes/pki/ca.key", string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private})), 0o600)
+	m.WriteFile(t, "/etc/kubernetes/pki/ca.crt", string(ca.pem()), 0o644)
+	m.WriteFile(t, "/etc/kubernetes/pki/ca.key", string(private), 0o600)
 }
