@@ -128,7 +128,8 @@ func (o Options) look(ctx context.Context) (*Found, error) {
 func (o Options) verify(a *answer) error {
 	if a.signature == "" && o.stranger(a) {
 		return fmt.Errorf("it is not the cluster that was meant, or somebody is in the middle: it does not know the token with the ID %s, "+
-			"and its CA is not the one that --discovery-token-ca-cert-hash pins\nis it the right address? %s", o.TokenID, howToToken)
+			"and its CA is not the one that --discovery-token-ca-cert-hash pins\nis it the right address? this prints it with a token and the pin, on a control-plane node: kubewright token create --print-join-command",
+			o.TokenID)
 	}
 	if a.signature == "" {
 		return o.later("unsigned", o.Patience, fmt.Errorf("the cluster does not know the token with the ID %s: it is misspelt, or has expired, "+

@@ -47,7 +47,9 @@ func (o Options) explain(err error, proxy string) error {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Errorf("the name %s can't be resolved here\ncheck /etc/resolv.conf and /etc/hosts, or give an IP address%s", dns.Name, through)
 	case errors.As(err, &dns):
-		err = fmt.Errorf("the name %s can't be resolved now: %w\ncheck /etc/resolv.conf and /etc/hosts, or give an IP address%s", dns.Name, err, through)
+		// Its text names another port of ours in each try.
+		err = fmt.Errorf("the name %s can't be resolved now: no name server answers%s\ncheck /etc/resolv.conf and /etc/hosts, or give an IP address%s",
+			dns.Name, in(dns.Server), through)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		err = fmt.Errorf("it does not answer, nobody listens there: %w\nis it the right address and port, and does the API server run?%s", err, through)
 	case !(errors.As(err, &operation) && operation.Op == "dial") && errors.As(err, &timeout) && timeout.Timeout():
@@ -111,6 +113,14 @@ func (o Options) expired(cert *x509.Certificate, skew time.Duration) error {
 			text, now.Add(skew).UTC().Format(time.RFC3339), apart(skew))
 	}
 	return fmt.Errorf("%s: is the clock of this machine right?\nlook at the certificates, on a control-plane node: kubeadm certs check-expiration", text)
+}
+
+// in is something in brackets, if it is there.
+func in(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
 }
 
 func apart(skew time.Duration) string {

@@ -165,7 +165,7 @@ func TestExplain(t *testing.T) {
 		final bool
 	}{
 		"name":      {dial(&net.DNSError{Name: "cp.example", IsNotFound: true}), "", "the name cp.example can't be resolved here\n", true},
-		"DNS":       {dial(&net.DNSError{Name: "cp.example", IsTemporary: true}), "", "the name cp.example can't be resolved now: ", false},
+		"DNS":       {dial(&net.DNSError{Name: "cp.example", Server: "10.9.0.9:53", IsTemporary: true}), "", "the name cp.example can't be resolved now: no name server answers (10.9.0.9:53)\n", false},
 		"no route":  {dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), "", "does no firewall stand between?", false},
 		"time":      {dial(os.ErrDeadlineExceeded), "", "it does not answer, it can't be reached: ", false},
 		"no answer": {os.ErrDeadlineExceeded, "", "it does not answer, nothing came in time: ", false},
