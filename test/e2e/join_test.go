@@ -63,6 +63,9 @@ func testJoin(t *testing.T, tool string) {
 		first = append(first, "--ignore-preflight-errors=SystemVerification")
 	}
 	cp.MustRun(t, first...)
+	if info, _ := kubectl(cp, "-n", "kube-public", "get", "configmap", "cluster-info", "-o", "yaml"); tool == "kubewright" && !strings.Contains(info, "jws-kubeconfig-") {
+		t.Errorf("init left cluster-info without the signature of its token, for which a join would wait:\n%s", info)
+	}
 	ready(t, cp)
 	args := joinArgs(t, cp)
 

@@ -13,6 +13,7 @@ func checkTokens(t *testing.T, m *bed.Machine) {
 	if got := m.MustRun(t, "kubewright", "token", "create", ours, "--ttl", "1h", "--description", "ours"); strings.TrimSpace(got) != ours {
 		t.Errorf("token create: %q", got)
 	}
+	signed := signature(t, m, ours[:6])
 	m.MustRun(t, "kubewright", "token", "create", finder, "--usages", "signing", "--ttl", "0")
 	theirs := strings.TrimSpace(m.MustRun(t, "kubeadm", "token", "create", "--ttl", "2h", "--groups", "system:bootstrappers:b,system:bootstrappers:a"))
 	for _, tool := range []string{"kubewright", "kubeadm"} {
@@ -33,6 +34,9 @@ func checkTokens(t *testing.T, m *bed.Machine) {
 	sameCommand(t, m, "cccccc.0123456789abcdef")
 	sameCommand(t, m, "dddddd.0123456789abcdef", "--certificate-key", strings.Repeat("0123456789abcdef", 4))
 	tokenMistakes(t, m, ours)
+	if later := signature(t, m, ours[:6]); later != signed || signed == "" {
+		t.Errorf("cluster-info was signed with %q right after the token was made, and with %q when the signer had seen it", signed, later)
+	}
 	m.MustRun(t, "kubewright", "token", "delete", theirs[:6])
 	m.MustRun(t, "kubeadm", "token", "delete", ours, finder)
 	for _, tool := range []string{"kubewright", "kubeadm"} {
@@ -43,6 +47,16 @@ func checkTokens(t *testing.T, m *bed.Machine) {
 			}
 		}
 	}
+}
+
+// signature is the one in cluster-info by which a join with the token knows the cluster.
+func signature(t *testing.T, m *bed.Machine, tokenID string) string {
+	t.Helper()
+	out, ok := kubectl(m, "-n", "kube-public", "get", "configmap", "cluster-info", "-o", "jsonpath={.data.jws-kubeconfig-"+tokenID+"}")
+	if !ok {
+		t.Errorf("cluster-info: %s", out)
+	}
+	return out
 }
 
 // sameCommand has both tools print the join command of a token, which neither leaves behind.
