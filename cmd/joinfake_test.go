@@ -71,6 +71,7 @@ const clusterConfig = `apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: v1.37.2
 clusterName: kubernetes
+encryptionAlgorithm: ECDSA-P256
 controlPlaneEndpoint: %s
 networking: {serviceSubnet: 10.96.0.0/12}
 etcd: {external: {endpoints: [https://10.9.0.7:2379], caFile: /etc/etcd/ca.pem, certFile: /etc/etcd/client.pem, keyFile: /etc/etcd/client.secret}}
