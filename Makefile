@@ -8,8 +8,9 @@ RUN ?= .
 TOOL ?= kubewright
 CONTROL_PLANES ?= 1
 WORKERS ?= 1
+NODES ?= 200
 
-.PHONY: help up vm down status shell kubectl build test test-unit e2e vet lint bed
+.PHONY: help up vm down status shell kubectl build test test-unit e2e bench-join vet lint bed
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -50,6 +51,9 @@ test-race:
 e2e: bed ## tests on real machines (RUN=TestInit)
 	@$(BED) build
 	KUBEWRIGHT_E2E=1 go test -p 1 -count=1 -timeout 60m -run '$(RUN)' ./test/bed ./test/e2e/...
+
+bench-join: ## requests and times of joins: one by each tool, many at once (NODES=200); report in test/bench/out
+	go run ./test/bench/cmd/bench join --nodes $(NODES)
 
 vet: ## go vet and gofmt
 	go vet ./...

@@ -1,0 +1,60 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+)
+
+// Text is the report for people.
+func (r *JoinReport) Text() string {
+	var b strings.Builder
+	for _, w := range r.Workers {
+		fmt.Fprintf(&b, "A worker by %s: %d requests, %.1f s\n", w.Tool, len(w.Requests), w.Seconds)
+		for _, request := range w.Requests {
+			fmt.Fprintf(&b, "  %s\n", request)
+		}
+	}
+	fmt.Fprintln(&b, "\nMany joins at once by kubewright; seconds for each:")
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "nodes\tfailed\trequests\tper join\tmin\tmedian\tp90\tp99\tmax\t")
+	for _, round := range r.Rounds {
+		s := round.Seconds
+		fmt.Fprintf(table, "%d\t%d\t%d\t%.2f\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t\n", round.Nodes, len(round.Failures), round.Requests, round.PerJoin,
+			s.Min, s.Median, s.P90, s.P99, s.Max)
+	}
+	table.Flush() //nolint:errcheck // into memory
+	if n := len(r.Rounds); n > 0 {
+		fmt.Fprintf(&b, "\nThe requests of %d joins:\n", r.Rounds[n-1].Nodes)
+		for _, k := range r.Rounds[n-1].Kinds {
+			fmt.Fprintf(&b, "  %4d  %s %s: %d\n", k.Count, k.Verb, k.URI, k.Code)
+		}
+	}
+	for _, round := range r.Rounds {
+		for _, failure := range round.Failures[:min(3, len(round.Failures))] {
+			fmt.Fprintf(&b, "\n%s\n", failure)
+		}
+	}
+	return b.String()
+}
+
+// Save writes the report as name.txt and name.json into a folder.
+func (r *JoinReport) Save(dir, name string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'), 0o644)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".txt"), []byte(r.Text()), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot save the report: %w", err)
+	}
+	return nil
+}
