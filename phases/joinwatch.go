@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -13,13 +14,18 @@ import (
 	"github.com/kubewright/kubewright/plan"
 )
 
-// signingAfter is how long the kubelet's certificate may take before the cluster is asked about it, and how often it is asked.
-const signingAfter = 15 * time.Second
+// signingAfter is how long the kubelet's certificate may take before the cluster is asked about it, and up to half as much again by
+// chance. Each pause is twice the last one, until signingPause. The answer lists the requests of all nodes, and where a certificate
+// takes long, many may join at once.
+const (
+	signingAfter = 15 * time.Second
+	signingPause = 2 * time.Minute
+)
 
 // watchSigning looks at the kubelet's unit and, when the certificate takes long, at the request for it. One that was refused in this
 // run is not signed any more.
 func watchSigning(f *Facts) watch {
-	unit := watchKubelet()
+	unit, pause := watchKubelet(), signingAfter
 	var next time.Time
 	var status string
 	var hopeless error
@@ -27,10 +33,11 @@ func watchSigning(f *Facts) watch {
 		seen := unit(ctx, t)
 		now := t.Host.Time()
 		if next.IsZero() {
-			next = now.Add(signingAfter)
+			next = now.Add(pause + rand.N(pause/2))
 		}
 		if f.Joining.Client != nil && !now.Before(next) {
-			next = now.Add(signingAfter)
+			pause = min(2*pause, signingPause)
+			next = now.Add(pause + rand.N(pause/2))
 			s, err := f.Joining.Client.KubeletSigning(ctx, f.Config.Init.NodeRegistration.Name)
 			if err == nil {
 				status, hopeless = s.String(), nil

@@ -114,12 +114,20 @@ func TestWatchSigning(t *testing.T) {
 				t.Errorf("%s: at once: %+v, asked %d times", name, seen, *asked)
 			}
 		}
-		h.Now = func() time.Time { return now.Add(signingAfter + time.Second) }
+		h.Now = func() time.Time { return now.Add(signingAfter * 3 / 2) }
 		for range 3 {
 			seen := watch(t.Context(), target)
 			if (seen.Hopeless != nil) != test.hopeless || !strings.Contains(seen.Status, "was refused (csr-1)") || *asked != 1 {
 				t.Errorf("%s: %+v, asked %d times", name, seen, *asked)
 			}
+		}
+		// The pauses grow: in six minutes, every second, it is asked at 15, 45 and 105 seconds, and then every two minutes, or later.
+		for second := range 360 {
+			h.Now = func() time.Time { return now.Add(time.Duration(second) * time.Second) }
+			watch(t.Context(), target)
+		}
+		if *asked < 4 || *asked > 6 {
+			t.Errorf("%s: asked %d times in six minutes", name, *asked)
 		}
 	}
 }
