@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 )
 
 // Env is what commands take from the process and the machine, so that tests can give them another.
@@ -28,6 +29,7 @@ type Env struct {
 
 // Main runs kubewright on this machine and returns its exit code: 0, or 1 for any error, as kubeadm's.
 func Main(args []string) int {
+	quiet()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal ends even what can't be interrupted, such as reading from a terminal.
@@ -37,6 +39,10 @@ func Main(args []string) int {
 		Terminal: isTerminal(os.Stderr), Machine: realMachine{},
 	}, args)
 }
+
+// quiet keeps client-go from writing lines of its own to stderr, as of a request that is not needed any more: what fails is an
+// error, and is printed once.
+func quiet() { klog.SetLoggerWithOptions(klog.Logger{}, klog.ContextualLogger(true)) }
 
 // Run runs one command line.
 func Run(ctx context.Context, env Env, args []string) int {

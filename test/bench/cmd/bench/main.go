@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -35,8 +34,7 @@ func run(args []string) error {
 	if err := flags.Parse(args[1:]); err != nil || *nodes < 1 {
 		return errors.New("usage: bench join [--nodes N]")
 	}
-	klog.SetOutput(io.Discard) // of the stand-ins' client
-	klog.LogToStderr(false)
+	klog.SetLoggerWithOptions(klog.Logger{}, klog.ContextualLogger(true)) // client-go: what fails is in the report
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cache, err := bed.OpenCache()
