@@ -117,6 +117,13 @@ func embed(kc *clientcmdapi.Config, read func(string) ([]byte, error)) error {
 	return errors.Join(errs...)
 }
 
+// WithPatience is the same client, over the same connections, with at most so much Options.Patience.
+func (c *Client) WithPatience(most time.Duration) *Client {
+	other := *c
+	other.patience = min(c.stamina(), most)
+	return &other
+}
+
 // Server returns the URL of the API server that the client talks to.
 func (c *Client) Server() string { return c.server }
 

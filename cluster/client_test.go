@@ -192,6 +192,24 @@ func TestRetryPatience(t *testing.T) {
 	}
 }
 
+// TestWithPatience: who is slow has more time than who does not answer, and the first client stays as it was.
+func TestWithPatience(t *testing.T) {
+	const patience = time.Second
+	var tries atomic.Int32
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if tries.Add(1) < 3 {
+			<-r.Context().Done()
+			return
+		}
+		refuse(w, 404, "NotFound", "no")
+	})
+	before, began := c.patience, time.Now()
+	live, err := c.WithPatience(patience).Live(t.Context(), configMap("kube-system", "a", nil))
+	if took := time.Since(began); live != nil || err != nil || took < 2*patience || c.patience != before {
+		t.Errorf("after %s: %v, %v", took, live, err)
+	}
+}
+
 func TestUp(t *testing.T) {
 	body, code := "[+]ping ok\n[-]poststarthook/rbac/bootstrap-roles failed: reason withheld\n[-]etcd failed: x\n", 500
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {

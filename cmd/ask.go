@@ -11,7 +11,8 @@ import (
 	"github.com/kubewright/kubewright/host"
 )
 
-// askTime bounds the first questions to a cluster. Whoever found it is waiting.
+// askTime is how long the first questions to a cluster are tried while nobody answers: whoever found it is waiting. One that is only
+// slow, as when hundreds join at once, has five times as long.
 const askTime = 20 * time.Second
 
 // asked is what the cluster says before anything else is done.
@@ -22,8 +23,10 @@ type asked struct {
 	registered, ready bool
 }
 
-// ask reads it: three requests at the same time.
-func ask(ctx context.Context, c *cluster.Client, node string) (a asked, err error) {
+// ask reads it: three requests at the same time. reach is how long the user wants somebody to be waited for who does not answer, if
+// that is longer than we would.
+func ask(ctx context.Context, c *cluster.Client, node string, reach time.Duration) (a asked, err error) {
+	c = c.WithPatience(max(reach, askTime))
 	done := make(chan error)
 	go func() {
 		var err error
@@ -61,9 +64,7 @@ func (f *joinFlags) continues(ctx context.Context, h *host.Host, j *config.Join,
 		if path == config.BootstrapKubeletKubeconfig {
 			d.bootstrap = kc.data
 		}
-		ctx, cancel := context.WithTimeout(ctx, askTime)
-		defer cancel()
-		d.asked, err = ask(ctx, d.client, j.NodeRegistration.Name)
+		d.asked, err = ask(ctx, d.client, j.NodeRegistration.Name, 0)
 		return d, err
 	}
 	return nil, fmt.Errorf("cannot run phase %s: no cluster was named, and no earlier phase has left credentials in %s\n"+

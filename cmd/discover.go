@@ -58,9 +58,7 @@ func (f *joinFlags) discover(ctx context.Context, h *host.Host, in *joinInput, o
 	if d.client, err = cluster.New(found.Kubeconfig, cluster.Options{Patience: apiPatience(in.join.Timeouts)}); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(in.reach, askTime))
-	defer cancel()
-	if d.asked, err = ask(ctx, d.client, in.join.NodeRegistration.Name); err != nil {
+	if d.asked, err = ask(ctx, d.client, in.join.NodeRegistration.Name, in.reach); err != nil {
 		return nil, before.remember(explainAsked(err, d.server))
 	}
 	return d, nil

@@ -104,10 +104,8 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join, f
 		m.refused, m.problem = kubelets, fmt.Errorf("%s: %w", path, err)
 		return nil, m, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
 	name := j.NodeRegistration.Name
-	asked, err := ask(ctx, client, cmp.Or(m.node, name))
+	asked, err := ask(ctx, client, cmp.Or(m.node, name), 0)
 	if err != nil { // the same
 		m.refused = kubelets && (apierrors.IsUnauthorized(err) || strings.Contains(err.Error(), "certificate has expired"))
 		m.problem = fmt.Errorf("%s: %w", path, err)
