@@ -13,8 +13,9 @@ import (
 	"github.com/kubewright/kubewright/test/bed"
 )
 
-// Join measures joins to a cluster of one control plane that kubewright made: a worker by each tool on real machines, and then
-// rounds of many nodes at the same moment by kubewright's own code, with stand-ins for their kubelets.
+// Join measures joins to a cluster of one control plane that kubewright made: a worker by each tool on real machines, then rounds
+// of many nodes at the same moment by kubewright's own code, with stand-ins for their kubelets, and at last a control plane by each
+// tool.
 type Join struct {
 	// Rounds are the numbers of nodes that join at once.
 	Rounds []int
@@ -23,25 +24,32 @@ type Join struct {
 
 // JoinReport is what came out.
 type JoinReport struct {
-	Workers []Worker
-	Rounds  []Round
+	Machines []Machine
+	Rounds   []Round
 }
 
-// Worker is the join of one real machine.
-type Worker struct {
-	Tool     string
-	Seconds  float64
-	Requests []Request
+// Machine is the join of one real machine.
+type Machine struct {
+	Tool, Role string
+	Seconds    float64
+	Requests   []Request
 }
 
-// Problems says what must not be: joins that failed, and kubewright making no fewer requests than kubeadm.
+// The roles of nodes.
+const (
+	worker       = "worker"
+	controlPlane = "control plane"
+)
+
+// Problems says what must not be: joins that failed, and kubewright making no fewer requests for a worker than kubeadm. Those for a
+// control plane are only shown: kubewright takes a lock, too.
 func (r *JoinReport) Problems() []string {
 	var list []string
 	counts := map[string]int{}
-	for _, w := range r.Workers {
-		counts[w.Tool] = len(w.Requests)
+	for _, m := range r.Machines {
+		counts[m.Tool+m.Role] = len(m.Requests)
 	}
-	if ours, theirs := counts["kubewright"], counts["kubeadm"]; ours == 0 || ours >= theirs {
+	if ours, theirs := counts["kubewright"+worker], counts["kubeadm"+worker]; ours == 0 || ours >= theirs {
 		list = append(list, fmt.Sprintf("kubewright made %d requests for a worker, kubeadm %d", ours, theirs))
 	}
 	for _, round := range r.Rounds {
@@ -78,27 +86,23 @@ func (j Join) Run(ctx context.Context, b *bed.Builder) (report *JoinReport, err 
 	}
 	cp := machines[0]
 	const initFile = "/root/init.yaml"
-	if err := os.WriteFile(cp.Path(initFile), []byte(bed.InitConfig(cp, bed.WithAudit())), 0o600); err != nil {
+	if err := os.WriteFile(cp.Path(initFile), []byte(bed.InitConfig(cp, bed.WithAudit(), bed.WithEndpoint(cp.IP()+":6443"))), 0o600); err != nil {
 		return nil, err
 	}
-	said, err := output(cp.CommandContext(ctx, "kubewright", "init", "--config", initFile))
+	said, err := output(cp.CommandContext(ctx, "kubewright", "init", "--config", initFile, "--upload-certs"))
 	if err != nil {
 		return nil, err
 	}
-	args, _ := bed.ReadJoin(said)
-	if args == nil {
-		return nil, errors.New("init printed no join command")
+	args, more := bed.ReadJoin(said)
+	if args == nil || more == nil {
+		return nil, errors.New("init printed no join commands")
 	}
 	if err := lab.WaitReady(ctx, j.Log, cp.Name); err != nil {
 		return nil, err
 	}
 	report = &JoinReport{}
-	for i, tool := range []string{"kubewright", "kubeadm"} {
-		w, err := j.worker(ctx, lab, machines[i+1], tool, args)
-		if err != nil {
-			return report, err
-		}
-		report.Workers = append(report.Workers, w)
+	if err := j.machines(ctx, lab, report, worker, args, machines[1:]); err != nil {
+		return report, err
 	}
 	for _, n := range j.Rounds {
 		round, err := j.round(ctx, cp, args, n)
@@ -107,36 +111,57 @@ func (j Join) Run(ctx context.Context, b *bed.Builder) (report *JoinReport, err 
 		}
 		report.Rounds = append(report.Rounds, round)
 	}
-	return report, nil
+	if machines, err = lab.BootAll(bed.Spec{Name: "cp2", Audit: true, Binaries: binaries},
+		bed.Spec{Name: "cp3", Audit: true, KubeletUnit: true}); err != nil {
+		return report, err
+	}
+	return report, j.machines(ctx, lab, report, controlPlane, more, machines)
 }
 
-// worker joins a real machine, and counts when it is ready: by then all requests of the tool are written down.
-func (j Join) worker(ctx context.Context, lab *bed.Lab, m *bed.Machine, tool string, args []string) (Worker, error) {
-	cp, err := lab.Get("cp1")
-	if err != nil {
-		return Worker{}, err
+// machines joins real machines, the first by kubewright and the second by kubeadm.
+func (j Join) machines(ctx context.Context, lab *bed.Lab, report *JoinReport, role string, args []string, machines []*bed.Machine) error {
+	for i, tool := range []string{"kubewright", "kubeadm"} {
+		m := Machine{Tool: tool, Role: role}
+		before, err := audits(lab)
+		if err != nil {
+			return err
+		}
+		command := slices.Concat([]string{tool, "join"}, args)
+		if tool == "kubeadm" { // it does not take our cgroups for fit
+			command = append(command, "--ignore-preflight-errors=SystemVerification")
+		}
+		began := time.Now()
+		if _, err := output(machines[i].CommandContext(ctx, command...)); err != nil {
+			return err
+		}
+		m.Seconds = time.Since(began).Seconds()
+		// When the node is ready, all requests of the tool are written down.
+		if err := lab.WaitReady(ctx, j.Log, machines[i].Name); err != nil {
+			return err
+		}
+		after, err := audits(lab)
+		if err != nil {
+			return err
+		}
+		for name, events := range after {
+			m.Requests = append(m.Requests, RequestsOf(tool, events[len(before[name]):])...)
+		}
+		report.Machines = append(report.Machines, m)
 	}
-	before, err := cp.Audit()
-	if err != nil {
-		return Worker{}, err
+	return nil
+}
+
+// audits are the audit logs of all machines that have one, by name.
+func audits(lab *bed.Lab) (map[string][]bed.AuditEvent, error) {
+	all := map[string][]bed.AuditEvent{}
+	for _, m := range lab.Machines() {
+		events, err := m.Audit()
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		all[m.Name] = events
 	}
-	command := slices.Concat([]string{tool, "join"}, args)
-	if tool == "kubeadm" { // it does not take our cgroups for fit
-		command = append(command, "--ignore-preflight-errors=SystemVerification")
-	}
-	began := time.Now()
-	if _, err := output(m.CommandContext(ctx, command...)); err != nil {
-		return Worker{}, err
-	}
-	took := time.Since(began)
-	if err := lab.WaitReady(ctx, j.Log, m.Name); err != nil {
-		return Worker{}, err
-	}
-	after, err := cp.Audit()
-	if err != nil {
-		return Worker{}, err
-	}
-	return Worker{Tool: tool, Seconds: took.Seconds(), Requests: RequestsOf(tool, after[len(before):])}, nil
+	return all, nil
 }
 
 // output runs a command and returns what it wrote to stdout.

@@ -12,9 +12,9 @@ import (
 // Text is the report for people.
 func (r *JoinReport) Text() string {
 	var b strings.Builder
-	for _, w := range r.Workers {
-		fmt.Fprintf(&b, "A worker by %s: %d requests, %.1f s\n", w.Tool, len(w.Requests), w.Seconds)
-		for _, request := range w.Requests {
+	for _, m := range r.Machines {
+		fmt.Fprintf(&b, "A %s by %s: %d requests, %.1f s\n", m.Role, m.Tool, len(m.Requests), m.Seconds)
+		for _, request := range m.Requests {
 			fmt.Fprintf(&b, "  %s\n", request)
 		}
 	}

@@ -7,16 +7,21 @@ import (
 
 // The counts decide, the times do not.
 func TestProblems(t *testing.T) {
-	five, six := make([]Request, 5), make([]Request, 6)
+	joins := func(ours, theirs, ourPlane, theirPlane int) []Machine {
+		return []Machine{
+			{"kubewright", worker, 99, make([]Request, ours)}, {"kubeadm", worker, 1, make([]Request, theirs)},
+			{"kubewright", controlPlane, 99, make([]Request, ourPlane)}, {"kubeadm", controlPlane, 1, make([]Request, theirPlane)},
+		}
+	}
 	for name, tc := range map[string]struct {
 		report JoinReport
 		want   string
 	}{
-		"good":    {JoinReport{Workers: []Worker{{"kubewright", 99, five}, {"kubeadm", 1, six}}, Rounds: []Round{{Nodes: 2}}}, ""},
-		"equal":   {JoinReport{Workers: []Worker{{"kubewright", 1, six}, {"kubeadm", 1, six}}}, "made 6 requests for a worker, kubeadm 6"},
-		"nothing": {JoinReport{Workers: []Worker{{"kubewright", 1, nil}, {"kubeadm", 1, six}}}, "made 0 requests"},
-		"failed": {JoinReport{Workers: []Worker{{"kubewright", 1, five}, {"kubeadm", 1, six}}, Rounds: []Round{{Nodes: 9, Failures: []string{"x"}}}},
-			"1 of 9 joins"},
+		"good":    {JoinReport{Machines: joins(5, 6, 10, 11), Rounds: []Round{{Nodes: 2}}}, ""},
+		"equal":   {JoinReport{Machines: joins(6, 6, 10, 11)}, "made 6 requests for a worker, kubeadm 6"},
+		"planes":  {JoinReport{Machines: joins(5, 6, 12, 11)}, ""},
+		"nothing": {JoinReport{Machines: joins(0, 6, 10, 11)}, "made 0 requests"},
+		"failed":  {JoinReport{Machines: joins(5, 6, 10, 11), Rounds: []Round{{Nodes: 9, Failures: []string{"x"}}}}, "1 of 9 joins"},
 	} {
 		problems := strings.Join(tc.report.Problems(), "\n")
 		if tc.want == "" && problems != "" || !strings.Contains(problems, tc.want) {
