@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -31,8 +33,14 @@ func (c *Client) Marked(ctx context.Context, name string, taints []corev1.Taint)
 // nodeRegistration.taints. Taints that others set stay; one with the same key and effect is replaced. There is no
 // cri-socket annotation: kubeadm stopped writing it in 1.36. The node must be registered.
 func (c *Client) MarkControlPlane(ctx context.Context, name string, taints []corev1.Taint) error {
+	labelled := false
 	err := c.retry(ctx, func(ctx context.Context) error {
-		node, err := c.node(ctx, name)
+		// Mostly the kubelet has set the taints. The labels alone are no matter of versions, which change fast while a kubelet starts.
+		look := c.node
+		if !labelled {
+			look = c.labelNode
+		}
+		node, err := look(ctx, name)
 		switch {
 		case err != nil:
 			return err
@@ -41,6 +49,7 @@ func (c *Client) MarkControlPlane(ctx context.Context, name string, taints []cor
 		case marked(node, taints):
 			return nil
 		}
+		labelled = true
 		patch, err := markPatch(node, taints)
 		if err != nil {
 			return err
@@ -52,6 +61,27 @@ func (c *Client) MarkControlPlane(ctx context.Context, name string, taints []cor
 		return fmt.Errorf("cannot mark Node %s as control plane: %w", name, err)
 	}
 	return nil
+}
+
+// labelNode gives the node the labels, and returns it; nil when it is not registered.
+func (c *Client) labelNode(ctx context.Context, name string) (*corev1.Node, error) {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": controlPlaneLabels()}})
+	if err != nil {
+		return nil, err
+	}
+	live, err := c.nodes().Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	node := &corev1.Node{}
+	return node, runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, node)
+}
+
+func controlPlaneLabels() map[string]any {
+	return map[string]any{LabelControlPlane: "", LabelNoExternalLB: ""}
 }
 
 func marked(node *corev1.Node, taints []corev1.Taint) bool {
@@ -101,7 +131,7 @@ func markPatch(node *corev1.Node, taints []corev1.Taint) ([]byte, error) {
 		"apiVersion": "v1", "kind": "Node",
 		"metadata": map[string]any{
 			"resourceVersion": node.ResourceVersion,
-			"labels":          map[string]any{LabelControlPlane: "", LabelNoExternalLB: ""},
+			"labels":          controlPlaneLabels(),
 		},
 		"spec": map[string]any{"taints": list},
 	}}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -26,7 +27,7 @@ func TestMarkControlPlane(t *testing.T) {
 		if err := json.Unmarshal(body, &patch); err != nil {
 			t.Error(err)
 		}
-		if patches = append(patches, patch); len(patches) == 1 {
+		if patches = append(patches, patch); len(patches) == 2 {
 			refuse(w, 409, "Conflict", "modified")
 			return
 		}
@@ -36,17 +37,41 @@ func TestMarkControlPlane(t *testing.T) {
 	if err := c.MarkControlPlane(t.Context(), "cp1", taints); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{
+	labels := map[string]any{"node-role.kubernetes.io/control-plane": "", "node.kubernetes.io/exclude-from-external-load-balancers": ""}
+	alone := map[string]any{"metadata": map[string]any{"labels": labels}}
+	all := map[string]any{
 		"apiVersion": "v1", "kind": "Node",
-		"metadata": map[string]any{"resourceVersion": "7", "labels": map[string]any{
-			"node-role.kubernetes.io/control-plane": "", "node.kubernetes.io/exclude-from-external-load-balancers": ""}},
+		"metadata": map[string]any{"resourceVersion": "7", "labels": labels},
 		"spec": map[string]any{"taints": []any{
 			map[string]any{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},
 			map[string]any{"key": "theirs", "effect": "NoExecute"},
 		}},
 	}
-	if d := cmp.Diff([]map[string]any{want, want}, patches); d != "" {
+	if d := cmp.Diff([]map[string]any{alone, all, all}, patches); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestMarkControlPlaneOnce: a node that has its taints is marked by one request, whatever its kubelet writes meanwhile.
+func TestMarkControlPlaneOnce(t *testing.T) {
+	asked := 0
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		body, _ := io.ReadAll(r.Body)
+		if r.Method != http.MethodPatch || bytes.Contains(body, []byte("resourceVersion")) {
+			t.Errorf("%s %s", r.Method, body)
+		}
+		node := corev1.Node{TypeMeta: typeMeta("v1", "Node")}
+		node.Labels = map[string]string{LabelControlPlane: "", LabelNoExternalLB: ""}
+		node.Spec.Taints = []corev1.Taint{{Key: LabelControlPlane, Effect: corev1.TaintEffectNoSchedule}}
+		data, err := json.Marshal(node)
+		if err != nil {
+			t.Error(err)
+		}
+		echo(w, data)
+	})
+	if err := c.MarkControlPlane(t.Context(), "cp1", []corev1.Taint{{Key: LabelControlPlane, Effect: corev1.TaintEffectNoSchedule}}); err != nil || asked != 1 {
+		t.Errorf("%v, asked %d times", err, asked)
 	}
 }
 
