@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -95,7 +96,13 @@ func (l *lease) renew(ctx context.Context) {
 func (l *lease) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	_ = l.client.retry(ctx, func(ctx context.Context) error { // a renewal that was on its way is a conflict
+	_ = l.client.retry(ctx, func(ctx context.Context) error {
+		if version := l.version; version != "" {
+			l.version = ""
+			if err := l.drop(ctx, version); !apierrors.IsConflict(err) {
+				return err
+			}
+		}
 		live, err := l.api.Get(ctx, l.name, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -103,7 +110,11 @@ func (l *lease) release() {
 		if h, _, _ := unstructured.NestedString(live.Object, "spec", "holderIdentity"); h != l.holder {
 			return nil
 		}
-		version := live.GetResourceVersion()
-		return l.api.Delete(ctx, l.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}})
+		return l.drop(ctx, live.GetResourceVersion())
 	})
+}
+
+// drop deletes the lease as it was; one that changed meanwhile, also by a renewal of ours that was on its way, is a conflict.
+func (l *lease) drop(ctx context.Context, version string) error {
+	return l.api.Delete(ctx, l.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}})
 }

@@ -67,6 +67,10 @@ type lease struct {
 	// holder is self with a random number behind it: a run must not take the lease of an earlier one for its own.
 	name, self, holder string
 	acquired           metav1.MicroTime
+	transitions        int32
+	// version is that of our last write, empty when it is not known whether there was one, or whether it is the last one.
+	version string
+	tried   bool
 	// seen is the last state that was seen of somebody else's lease, and since when.
 	seen  string
 	since time.Time
@@ -129,13 +133,24 @@ func (l *lease) try(ctx context.Context) error {
 	return err
 }
 
-// tryOnce: the version that was read goes with each write, so that of two who try at
-// the same time only one gets it.
+// tryOnce writes at once where it is likely to be good: a lease is mostly not there, and mostly ours when it is renewed. Otherwise,
+// it looks first. The version that was read goes with each write, so that of two who try at the same time only one gets it.
 func (l *lease) tryOnce(ctx context.Context) error {
+	var err error = heldBy("")
+	switch version := l.version; {
+	case version != "":
+		l.version = ""
+		err = l.update(ctx, version)
+	case !l.tried:
+		l.tried = true
+		err = l.create(ctx)
+	}
+	if err != heldBy("") { //nolint:errorlint // write returns it as it is
+		return err
+	}
 	live, err := l.api.Get(ctx, l.name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		l.acquired = metav1.NowMicro()
-		return l.write(l.api.Create(ctx, l.object("", 0), metav1.CreateOptions{FieldManager: FieldManager}))
+		return l.create(ctx)
 	}
 	if err != nil {
 		return err
@@ -144,15 +159,25 @@ func (l *lease) tryOnce(ctx context.Context) error {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, have); err != nil {
 		return err
 	}
-	transitions := ptr.Deref(have.Spec.LeaseTransitions, 0)
+	l.transitions = ptr.Deref(have.Spec.LeaseTransitions, 0)
 	if other := ptr.Deref(have.Spec.HolderIdentity, ""); other != l.holder {
 		left := l.Alone && strings.HasPrefix(other, l.self+" (")
 		if other != "" && !left && !l.silent(have) {
 			return heldBy(other)
 		}
-		l.acquired, transitions = metav1.NowMicro(), transitions+1
+		l.acquired = metav1.NowMicro()
+		l.transitions++
 	}
-	return l.write(l.api.Update(ctx, l.object(live.GetResourceVersion(), transitions), metav1.UpdateOptions{FieldManager: FieldManager}))
+	return l.update(ctx, live.GetResourceVersion())
+}
+
+func (l *lease) create(ctx context.Context) error {
+	l.acquired, l.transitions = metav1.NowMicro(), 0
+	return l.write(l.api.Create(ctx, l.object(""), metav1.CreateOptions{FieldManager: FieldManager}))
+}
+
+func (l *lease) update(ctx context.Context, version string) error {
+	return l.write(l.api.Update(ctx, l.object(version), metav1.UpdateOptions{FieldManager: FieldManager}))
 }
 
 // silent says that the holder has not renewed for as long as it promised to.
@@ -165,14 +190,17 @@ func (l *lease) silent(have *coordinationv1.Lease) bool {
 }
 
 // write: to lose a race against another run is to wait for it.
-func (l *lease) write(_ *unstructured.Unstructured, err error) error {
+func (l *lease) write(now *unstructured.Unstructured, err error) error {
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && !missingSystemNamespace(err) {
 		return heldBy("")
+	}
+	if err == nil {
+		l.version = now.GetResourceVersion()
 	}
 	return err
 }
 
-func (l *lease) object(version string, transitions int32) *unstructured.Unstructured {
+func (l *lease) object(version string) *unstructured.Unstructured {
 	now := metav1.NowMicro()
 	metadata := map[string]any{"name": l.name, "namespace": metav1.NamespaceSystem}
 	if version != "" {
@@ -181,7 +209,7 @@ func (l *lease) object(version string, transitions int32) *unstructured.Unstruct
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": coordinationv1.SchemeGroupVersion.String(), "kind": "Lease", "metadata": metadata,
 		"spec": map[string]any{
-			"holderIdentity": l.holder, "leaseDurationSeconds": int64(l.TTL / time.Second), "leaseTransitions": int64(transitions),
+			"holderIdentity": l.holder, "leaseDurationSeconds": int64(l.TTL / time.Second), "leaseTransitions": int64(l.transitions),
 			"acquireTime": l.acquired.UTC().Format(metav1.RFC3339Micro), "renewTime": now.UTC().Format(metav1.RFC3339Micro),
 		},
 	}}

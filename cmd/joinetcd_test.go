@@ -332,6 +332,7 @@ func TestJoinLockLost(t *testing.T) {
 		defer c.mu.Unlock()
 		if lease, ok := c.objects[leases+"/kubewright-etcd"].(map[string]any); ok && ownMember(e) != nil {
 			lease["spec"].(map[string]any)["holderIdentity"] = "another run"
+			lease["metadata"].(map[string]any)["resourceVersion"] = "another"
 		}
 	}
 	refused(t, m, []string{"the lock kubewright-etcd was lost: it is held by another run", "is taken away again"}, c.controlPlane(c.upload(t))...)

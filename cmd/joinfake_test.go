@@ -1,8 +1,6 @@
 package cmd
 
 import (
-	"bytes"
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -28,20 +26,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/client-go/util/keyutil"
 	"k8s.io/cluster-bootstrap/token/jws"
 
-	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
-	"github.com/kubewright/kubewright/host"
-	"github.com/kubewright/kubewright/host/hosttest"
 	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/pki"
-	"github.com/kubewright/kubewright/preflight"
-	"github.com/kubewright/kubewright/systemd"
-	"github.com/kubewright/kubewright/systemd/systemdtest"
 )
 
 const (
@@ -204,15 +194,17 @@ func (c *fakeCluster) object(r *http.Request) (obj any, code int) {
 		if err := json.NewDecoder(r.Body).Decode(&sent.Object); err != nil {
 			return nil, http.StatusBadRequest
 		}
-		sent.SetResourceVersion(fmt.Sprint(time.Now().UnixNano()))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch r.Method {
-	case http.MethodPost:
+	if r.Method == http.MethodPost {
 		path += "/" + sent.GetName()
-		fallthrough
-	case http.MethodPut:
+	}
+	if sent.Object != nil {
+		if c.version(path) != sent.GetResourceVersion() {
+			return nil, http.StatusConflict
+		}
+		sent.SetResourceVersion(fmt.Sprint(time.Now().UnixNano()))
 		c.objects[path] = sent.Object
 	}
 	if obj = c.objects[path]; obj == nil {
@@ -295,104 +287,11 @@ func (c *fakeCluster) asked() []string {
 	return list
 }
 
-// fakeMachine is a machine with systemd, and a kubelet that joins when it is started.
-type fakeMachine struct {
-	Machine // nil: what is not below is not to be asked
-	t       *testing.T
-	name    string
-	host    *host.Host
-	systemd *systemdtest.Fake
-	runtime *hosttest.Runtime
-	cluster *fakeCluster
-	// sleepy is a kubelet that does nothing.
-	sleepy bool
-	done   sync.WaitGroup
-}
-
-func newMachine(t *testing.T, c *fakeCluster, name string) *fakeMachine {
-	t.Helper()
-	m := &fakeMachine{t: t, name: name, host: hosttest.New(t), systemd: systemdtest.New(), runtime: &hosttest.Runtime{}, cluster: c}
-	m.systemd.Root = m.host.Root
-	m.systemd.Started = func(string) { m.done.Go(m.kubelet) }
-	t.Cleanup(m.done.Wait)
-	return m
-}
-
-func (m *fakeMachine) Root() bool                                       { return true }
-func (m *fakeMachine) Host(string) *host.Host                           { return m.host }
-func (m *fakeMachine) Systemd(context.Context) (systemd.Manager, error) { return m.systemd, nil }
-func (m *fakeMachine) Runtime(context.Context, *host.Host, string) (host.Runtime, error) {
-	return m.runtime, nil
-}
-func (m *fakeMachine) DetectRuntime(*host.Host) (string, error) {
-	return "unix:///run/containerd/containerd.sock", nil
-}
-func (m *fakeMachine) Hostname() (string, error)                 { return m.name, nil }
-func (m *fakeMachine) DefaultAddress(bool) (string, error)       { return "10.9.0.2", nil }
-func (m *fakeMachine) Resolved(context.Context, *host.Host) bool { return false }
-func (m *fakeMachine) HasAddress(string) bool                    { return true }
-func (m *fakeMachine) Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine {
-	return preflight.Machine{Host: h, Systemd: s, Runtime: r}
-}
-
-// kubelet gets its certificate, and registers.
-func (m *fakeMachine) kubelet() {
-	if m.sleepy {
-		return
+// version is that of an object which was written by a request; empty when there is none.
+func (c *fakeCluster) version(path string) string {
+	object, ok := c.objects[path].(map[string]any)
+	if !ok {
+		return ""
 	}
-	if data, err := m.host.ReadFile(config.BootstrapKubeletKubeconfig); err == nil && strings.Contains(string(data), joinToken) {
-		m.credentials(m.name, time.Hour)
-	}
-	m.cluster.register(m.name, corev1.ConditionFalse)
-}
-
-// credentials writes the kubelet's.
-func (m *fakeMachine) credentials(node string, life time.Duration) {
-	m.t.Helper()
-	cert, key := m.cluster.issue(m.t, cluster.NodeUser+node, life)
-	kc := clientcmdapi.NewConfig()
-	kc.CurrentContext = "c"
-	kc.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
-	kc.Clusters["c"] = &clientcmdapi.Cluster{Server: m.cluster.URL, CertificateAuthorityData: m.cluster.pki["/etc/kubernetes/pki/ca.crt"]}
-	kc.AuthInfos["u"] = &clientcmdapi.AuthInfo{ClientCertificateData: cert, ClientKeyData: key}
-	data, err := clientcmd.Write(*kc)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	m.write(config.KubeletKubeconfig, data)
-}
-
-func (m *fakeMachine) write(path string, data []byte) {
-	m.t.Helper()
-	if err := m.host.MkdirAll(path[:strings.LastIndex(path, "/")], 0o755); err != nil {
-		m.t.Fatal(err)
-	}
-	if err := m.host.WriteFile(path, host.FileSpec{Data: data, Mode: 0o600}); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-// run runs a command line on the machine.
-func (m *fakeMachine) run(args ...string) (code int, stdout, stderr string) {
-	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
-	defer cancel()
-	return m.runFor(ctx, args...)
-}
-
-// runFor runs a command line until ctx ends, as by Ctrl-C.
-func (m *fakeMachine) runFor(ctx context.Context, args ...string) (code int, stdout, stderr string) {
-	var out, err bytes.Buffer
-	code = Run(ctx, Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &err, Machine: m}, args)
-	return code, out.String(), err.String()
-}
-
-// joins are the arguments of a join by token.
-func (c *fakeCluster) joins(more ...string) []string {
-	pins, err := pki.CAHashes(c.pki["/etc/kubernetes/pki/ca.crt"])
-	if err != nil {
-		panic(err)
-	}
-	return append([]string{"join", c.endpoint(), "--token", joinToken, "--discovery-token-ca-cert-hash", pins[0],
-		"--ignore-preflight-errors", "all"}, more...)
+	return (&unstructured.Unstructured{Object: object}).GetResourceVersion()
 }
