@@ -205,8 +205,8 @@ func TestJoinErrors(t *testing.T) {
 		{name: "control plane without an endpoint", args: append(good, "--control-plane"), want: []string{"control-plane endpoint", "controlPlaneEndpoint"}},
 		{name: "name taken", args: append(good, "--node-name", "cp1"), want: []string{"Ready", "--node-name", "kubectl delete node cp1"}},
 		{name: "no DNS name", args: append(good, "--node-name", "My_Node"), want: []string{`"my_node" is not a DNS name`, "lower-case letters"}},
-		{name: "new kubelet", args: good, prepare: kubeletSays(w, "v1.38.0"), want: []string{"[KubeletVersion]", "newer", "install kubelet 1.37"}},
-		{name: "old kubelet", args: good, prepare: kubeletSays(w, "v1.33.0"), want: []string{"[KubeletVersion]", "older", "install kubelet 1.37"}},
+		{name: "new kubelet", args: good, prepare: kubeletSays(w, "v1.38.0"), want: []string{"[ERROR KubeletVersion]", "newer", "install kubelet 1.37"}},
+		{name: "old kubelet", args: good, prepare: kubeletSays(w, "v1.33.0"), want: []string{"[ERROR KubeletVersion]", "older", "install kubelet 1.37"}},
 		{name: "new cluster", args: good, prepare: stored(cp, "kubeadm-config", "kubernetesVersion: "+bed.KubernetesVersion, "kubernetesVersion: v1.38.1"),
 			want: []string{"v1.38.1", "the release of kubewright"}},
 		{name: "old cluster", args: good, prepare: stored(cp, "kubeadm-config", "kubernetesVersion: "+bed.KubernetesVersion, "kubernetesVersion: v1.35.1"),
@@ -222,13 +222,13 @@ func TestJoinErrors(t *testing.T) {
 		{name: "clock behind a certificate", args: at(good, early.serve(t, lab, early.passes(t, cp, genuine))),
 			want: []string{"is not valid before", "this machine's clock is ", "seconds behind the API server's", "timedatectl"}},
 		{name: "clock behind", args: at(good, ahead.serve(t, lab, ahead.passes(t, cp, genuine))),
-			want: []string{"[ClockSkew]", "seconds behind the API server's", "would not be valid here yet", "timedatectl"}},
+			want: []string{"[ERROR ClockSkew]", "seconds behind the API server's", "would not be valid here yet", "timedatectl"}},
 		{name: "CA of another cluster", args: good, prepare: file(w, "/etc/kubernetes/pki/ca.crt", string(other.pem())),
-			want: []string{"[FileAvailable--etc-kubernetes-pki-ca.crt]", "reset"}},
+			want: []string{"[ERROR FileAvailable--etc-kubernetes-pki-ca.crt]", "reset"}},
 		{name: "port taken, and a new kubelet", args: good, prepare: both(squatter(w, "10250"), kubeletSays(w, "v1.38.0")),
-			want: []string{"2 problems", "[Port-10250]", "busybox", "stop what listens there", "[KubeletVersion]"}},
+			want: []string{"2 problems", "[ERROR Port-10250]", "busybox", "stop what listens there", "[ERROR KubeletVersion]"}},
 		{name: "manifest of a control plane", args: good, prepare: file(w, "/etc/kubernetes/manifests/kube-apiserver.yaml", staticPod("kube-apiserver")),
-			want: []string{"[FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml]", "reset"}},
+			want: []string{"[ERROR FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml]", "reset"}},
 	} {
 		refuses(t, w, secrets, a)
 	}

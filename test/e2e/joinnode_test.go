@@ -80,7 +80,7 @@ func (j joining) configuredWorker(t *testing.T) {
 		}
 	}
 	m.MustRun(t, "sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward") // the CNI plugin switches it on again
-	if said := joinNow(t, m, "--config", joinPath); !strings.Contains(said, "[FileContent--proc-sys-net-ipv4-ip_forward]") || !strings.Contains(said, "(ignored)") {
+	if said := joinNow(t, m, "--config", joinPath); !strings.Contains(said, "[WARNING FileContent--proc-sys-net-ipv4-ip_forward]") || !strings.Contains(said, "(ignored)") {
 		t.Errorf("no word about an error that is ignored:\n%s", said)
 	}
 	check()
