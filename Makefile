@@ -9,6 +9,7 @@ TOOL ?= kubewright
 CONTROL_PLANES ?= 1
 WORKERS ?= 1
 NODES ?= 200
+ROUNDS ?= 1
 
 .PHONY: help up vm down status shell kubectl build test test-unit e2e bench-join vet lint bed
 
@@ -48,9 +49,9 @@ test-unit: ## unit, golden and script tests: no root, no components
 test-race:
 	CGO_ENABLED=1 go test -race ./...
 
-e2e: bed ## tests on real machines (RUN=TestInit)
+e2e: bed ## tests on real machines (RUN=TestInit; ROUNDS=10: how often TestJoinAtOnce is repeated)
 	@$(BED) build
-	KUBEWRIGHT_E2E=1 go test -p 1 -count=1 -timeout 60m -run '$(RUN)' ./test/bed ./test/e2e/...
+	KUBEWRIGHT_E2E=1 KUBEWRIGHT_ROUNDS=$(ROUNDS) go test -p 1 -count=1 -timeout 80m -run '$(RUN)' ./test/bed ./test/e2e/...
 
 bench-join: ## requests and times of joins: one by each tool, many at once (NODES=200); report in test/bench/out
 	go run ./test/bench/cmd/bench join --nodes $(NODES)
