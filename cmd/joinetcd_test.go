@@ -194,10 +194,14 @@ func TestJoinWithoutShared(t *testing.T) {
 func TestJoinResumed(t *testing.T) {
 	for name, before := range map[string]func(t *testing.T, c *fakeCluster, e *etcdtest.Fake, m *fakeMachine, key string){
 		"added, not started": func(_ *testing.T, _ *fakeCluster, e *etcdtest.Fake, _ *fakeMachine, _ string) {
+			e.Lock()
+			defer e.Unlock()
 			e.Learner(true).PeerURLs = []string{ownPeer}
 		},
 		"started, without its vote": func(t *testing.T, c *fakeCluster, e *etcdtest.Fake, m *fakeMachine, key string) {
+			e.Lock()
 			e.Promote = []error{rpctypes.ErrGRPCPermissionDenied}
+			e.Unlock()
 			refused(t, m, []string{"cannot make etcd member " + ownPeer + " a voting member"}, c.controlPlane(key)...)
 			if own := ownMember(e); own == nil || own.Name == "" || !own.IsLearner || !m.host.Exists(etcdManifest) {
 				t.Errorf("left: %v", own)
@@ -205,6 +209,8 @@ func TestJoinResumed(t *testing.T) {
 		},
 		"with its vote, then somebody else joined": func(t *testing.T, c *fakeCluster, e *etcdtest.Fake, m *fakeMachine, key string) {
 			joined(t, m, c.controlPlane(key)...)
+			e.Lock()
+			defer e.Unlock()
 			e.Start(e.Learner(false))
 		},
 	} {
