@@ -64,7 +64,7 @@ func lookAtMembers(ctx context.Context, s *session, e *etcd.Client) (votes bool,
 	facts := s.facts
 	name, peer := facts.Config.Init.NodeRegistration.Name, facts.Config.EtcdPeerURL()
 	if facts.Joining.Replace {
-		members = slices.DeleteFunc(members, func(m etcd.Member) bool { return etcd.Namesake([]etcd.Member{m}, name, peer) != nil })
+		members = slices.DeleteFunc(members, etcd.Namesake(name, peer))
 	}
 	lost := phases.LostMember(ctx, facts, e, members)
 	facts.Node.EtcdInitialCluster = phases.InitialCluster(s.host, members, lost, name, peer)

@@ -61,15 +61,15 @@ func (c *Client) joinable(ctx context.Context, name, peerURL string, replace boo
 	if _, found := find(members, peerURL); found {
 		return members, looks, nil
 	}
-	if old := Namesake(members, name, peerURL); old != nil {
+	if old := slices.IndexFunc(members, Namesake(name, peerURL)); old >= 0 {
 		if !replace {
-			return nil, nil, c.taken(ctx, members, *old)
+			return nil, nil, c.taken(ctx, members, members[old])
 		}
-		if err := c.alive(ctx, *old); err != nil {
+		if err := c.alive(ctx, members[old]); err != nil {
 			return nil, nil, err
 		}
-		id := old.ID
-		members = slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return m.ID == id })
+		id := members[old].ID
+		members = slices.Delete(members, old, old+1)
 		looks = slices.DeleteFunc(looks, func(l look) bool { return l.member.ID == id })
 	}
 	if err := quorum(looks, healthy); err != nil {

@@ -7,13 +7,9 @@ import (
 	"slices"
 )
 
-// Namesake is the member of another machine that has this name; nil when there is none. peerURL is the own one.
-func Namesake(members []Member, name, peerURL string) *Member {
-	n := slices.IndexFunc(members, func(m Member) bool { return m.Name == name && !m.at(peerURL) })
-	if n < 0 {
-		return nil
-	}
-	return &members[n]
+// Namesake says of a member that it has this name and is another machine's. peerURL is the own one.
+func Namesake(name, peerURL string) func(Member) bool {
+	return func(m Member) bool { return m.Name == name && !m.at(peerURL) }
 }
 
 // RemoveDead takes the member out that has this name at another peer URL than the own one; it returns nil when there is none. It
@@ -23,11 +19,11 @@ func (c *Client) RemoveDead(ctx context.Context, name, peerURL string) error {
 	if err != nil {
 		return err
 	}
-	old := Namesake(members, name, peerURL)
-	if old == nil {
+	old := slices.IndexFunc(members, Namesake(name, peerURL))
+	if old < 0 {
 		return nil
 	}
-	return c.remove(ctx, old.hexID(), func(m Member) error { return c.alive(ctx, m) })
+	return c.remove(ctx, members[old].hexID(), func(m Member) error { return c.alive(ctx, m) })
 }
 
 // alive is the error that a member is not to be replaced because it answers. One that knows no leader is alive, too: it may be cut

@@ -73,7 +73,7 @@ func replaceMember(f *Facts) plan.Step {
 		Done: func(ctx context.Context, _ *plan.Target) (done bool, err error) {
 			err = withEtcd(ctx, f, func(e *etcd.Client) error {
 				members, err := e.Members(ctx)
-				done = etcd.Namesake(members, name, peer) == nil
+				done = !slices.ContainsFunc(members, etcd.Namesake(name, peer))
 				return err
 			})
 			return done, err
