@@ -81,7 +81,7 @@ func explainAsked(err error, server string) error {
 		hint = "this machine must reach " + server + ", the address that the cluster gives for itself (ConfigMap kube-public/cluster-info)\n" +
 			"is it right, does its name resolve here, and does no firewall stand between?"
 	case status.Status().Code >= 500:
-		hint = "does its etcd run, and have a quorum? look on the control-plane nodes: kubectl get --raw '/readyz?verbose'; crictl ps -a"
+		hint = discovery.HowToLook
 	case apierrors.IsUnauthorized(err):
 		hint = "the token that is to authenticate is not known, has expired, or lacks the usage authentication\n" +
 			"make a new one, on a control-plane node: kubewright token create --print-join-command"
@@ -102,11 +102,11 @@ func discoveryFile(ctx context.Context, j *config.Join) ([]byte, error) {
 	if j.Discovery.File == nil {
 		return nil, nil
 	}
-	name := j.Discovery.File.KubeConfigPath
-	if u, err := url.Parse(name); err == nil && u.Scheme == "https" {
+	name, elsewhere := discoverySource(j.Discovery.File)
+	if elsewhere {
 		return discovery.FetchFile(ctx, name)
 	}
-	data, err := os.ReadFile(strings.TrimPrefix(name, "file://"))
+	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the discovery file: %w", err)
 	}
@@ -117,11 +117,21 @@ func discoveryFile(ctx context.Context, j *config.Join) ([]byte, error) {
 // it.
 func beside(j *config.Join) func(string) ([]byte, error) {
 	return func(name string) ([]byte, error) {
-		if f := j.Discovery.File; f != nil && !filepath.IsAbs(name) && !strings.HasPrefix(f.KubeConfigPath, "https:") {
-			name = filepath.Join(filepath.Dir(strings.TrimPrefix(f.KubeConfigPath, "file://")), name)
+		if j.Discovery.File != nil && !filepath.IsAbs(name) {
+			if file, elsewhere := discoverySource(j.Discovery.File); !elsewhere {
+				name = filepath.Join(filepath.Dir(file), name)
+			}
 		}
 		return os.ReadFile(name)
 	}
+}
+
+// discoverySource is the path of the discovery file, or the URL that it is fetched from.
+func discoverySource(f *config.FileDiscovery) (name string, elsewhere bool) {
+	if u, err := url.Parse(f.KubeConfigPath); err == nil && u.Scheme == "https" {
+		return f.KubeConfigPath, true
+	}
+	return strings.TrimPrefix(f.KubeConfigPath, "file://"), false
 }
 
 // find asks the cluster by the token, or by what the file says.

@@ -183,6 +183,8 @@ const (
 	howToToken = "make a new token, on a control-plane node: kubewright token create --print-join-command"
 	howToPin   = "to compute the pin, on a control-plane node: openssl x509 -pubkey -noout -in /etc/kubernetes/pki/ca.crt | " +
 		"openssl pkey -pubin -outform der | sha256sum"
-	howToLook   = "does its etcd run, and have a quorum? look on the control-plane nodes: kubectl get --raw '/readyz?verbose'; crictl ps -a"
 	howToInform = "make it, on a control-plane node: kubewright init phase bootstrap-token"
 )
+
+// HowToLook is what to do about an API server that answers with errors of its own, or not at all.
+const HowToLook = "does its etcd run, and have a quorum? look on the control-plane nodes: kubectl get --raw '/readyz?verbose'; crictl ps -a"

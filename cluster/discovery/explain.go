@@ -54,7 +54,7 @@ func (o Options) explain(err error, proxy string) error {
 		err = fmt.Errorf("it does not answer, nobody listens there: %w\nis it the right address and port, and does the API server run?%s", err, through)
 	case !(errors.As(err, &operation) && operation.Op == "dial") && errors.As(err, &timeout) && timeout.Timeout():
 		err = fmt.Errorf("it does not answer, nothing came in time: %w\nis it the right address and port, or a load balancer that has no API server "+
-			"to give it to, or does a firewall stand between?\n%s%s", err, howToLook, through)
+			"to give it to, or does a firewall stand between?\n%s%s", err, HowToLook, through)
 	case errors.As(err, &operation) && operation.Op == "dial":
 		err = fmt.Errorf("it does not answer, it can't be reached: %w\nis it the right address, and does no firewall stand between?%s", err, through)
 	default:

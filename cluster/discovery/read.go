@@ -89,7 +89,7 @@ func (o Options) understand(resp *http.Response, body []byte) (*answer, error) {
 	switch code := resp.StatusCode; {
 	case code >= 500 || code == http.StatusTooManyRequests:
 		return nil, o.later("busy", o.Reach, fmt.Errorf("the API server, or a load balancer before it, answers %s%s\n%s",
-			resp.Status, said(object.Message), howToLook))
+			resp.Status, said(object.Message), HowToLook))
 	case object.Kind == "Status" && code == http.StatusNotFound:
 		return nil, o.later("missing", o.Patience/5, errors.New("the cluster has no ConfigMap kube-public/cluster-info\n"+howToInform))
 	case object.Kind == "Status" && code == http.StatusForbidden:
