@@ -67,7 +67,7 @@ func (f *initFlags) nextSteps(ctx context.Context, facts *phases.Facts) (templat
 	if err != nil {
 		return closing, err
 	}
-	if closing.Endpoint, err = (&credentials{path: facts.AdminKubeconfig, server: server}).endpoint(); err != nil {
+	if closing.Endpoint, err = joinEndpoint(server, facts.AdminKubeconfig); err != nil {
 		return closing, err
 	}
 	closing.Shared = facts.Config.Cluster.ControlPlaneEndpoint != "" || f.phase != "" && server != facts.Config.LocalAPIURL()

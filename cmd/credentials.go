@@ -62,13 +62,13 @@ func (c *credentials) explain(err error) error {
 	return fmt.Errorf("%w\nthe credentials are those in %s, the API server is %s", err, c.path, c.server)
 }
 
-// endpoint is where nodes join the cluster, "host:port".
-func (c *credentials) endpoint() (string, error) {
-	u, err := url.Parse(c.server)
+// joinEndpoint is where nodes join the cluster, "host:port", whose API server is that of the kubeconfig at path.
+func joinEndpoint(server, path string) (string, error) {
+	u, err := url.Parse(server)
 	if err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
 		return "", fmt.Errorf("cannot make a join command with %s, the API server in %s: nodes need its host and port alone\n"+
 			"name a kubeconfig of the cluster itself with --kubeconfig, as %s of its control-plane nodes",
-			c.server, c.path, config.AdminKubeconfig)
+			server, path, config.AdminKubeconfig)
 	}
 	if u.Port() == "" {
 		return net.JoinHostPort(u.Hostname(), "443"), nil

@@ -55,7 +55,7 @@ func TestJoinEndpoint(t *testing.T) {
 		"http://10.0.0.5:8080":            "",
 		"10.0.0.5:6443":                   "",
 	} {
-		got, err := (&credentials{path: "a.conf", server: server}).endpoint()
+		got, err := joinEndpoint(server, "a.conf")
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: %q, %v", server, got, err)
 		}

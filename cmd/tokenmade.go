@@ -40,7 +40,7 @@ func (f *tokenCreateFlags) describe(tokens []config.BootstrapToken, found *crede
 	if !f.printJoin {
 		return made, nil
 	}
-	endpoint, err := found.endpoint()
+	endpoint, err := joinEndpoint(found.server, found.path)
 	if err != nil {
 		return nil, err
 	}
