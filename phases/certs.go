@@ -2,8 +2,6 @@ package phases
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -44,7 +42,7 @@ func certDirs(_ context.Context, f *Facts) ([]plan.Step, error) {
 // pkiSteps are the files of one row, each below its directory.
 func pkiSteps(f *Facts, row string) ([]plan.Step, error) {
 	files, err := f.PKI.Files(row)
-	if f.Lenient && errors.Is(err, fs.ErrPermission) {
+	if f.tolerates(err) {
 		return unreadable(err, f.PKI.Paths(row)...), nil
 	}
 	if err != nil {

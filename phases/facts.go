@@ -132,14 +132,16 @@ func (f *Facts) admin(context.Context) (*cluster.Client, error) {
 	return f.Client(f.AdminKubeconfig)
 }
 
+// tolerates says that a dry run goes on after this error: it does without what its user may not read.
+func (f *Facts) tolerates(err error) bool { return f.Lenient && errors.Is(err, fs.ErrPermission) }
+
 // Public is what everybody may know of the cluster: the URL of its control plane and its CA in PEM. It is what the
 // administrator's kubeconfig says, which may know better than the configuration of a single phase; while there is none, the
 // configuration.
 func (f *Facts) Public() (server string, ca []byte, err error) {
 	data := f.PKI.Data(f.AdminKubeconfig)
 	if data == nil && f.Host.Exists(f.AdminKubeconfig) {
-		data, err = f.Host.ReadFile(f.AdminKubeconfig)
-		if err != nil && !(f.Lenient && errors.Is(err, fs.ErrPermission)) { // a dry run does without what its user may not read
+		if data, err = f.Host.ReadFile(f.AdminKubeconfig); err != nil && !f.tolerates(err) {
 			return "", nil, err
 		}
 	}

@@ -2,8 +2,6 @@ package phases
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/plan"
@@ -17,7 +15,7 @@ func kubeletFinalize() Phase {
 		Flags: []string{"cert-dir", "config", "dry-run"},
 		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			files, err := f.PKI.KubeletFinalize()
-			if f.Lenient && errors.Is(err, fs.ErrPermission) {
+			if f.tolerates(err) {
 				return unreadable(err, config.KubeletKubeconfig), nil
 			}
 			if err != nil || len(files) == 0 {

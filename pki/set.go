@@ -108,17 +108,23 @@ func (s *Set) plan(name string) ([]File, error) {
 
 // Data returns a file as it will be once the rows asked for so far are written; nil if there is none.
 func (s *Set) Data(path string) []byte {
-	if f, ok := s.byPath[path]; ok {
-		if f.Link != "" {
-			return s.byPath[f.Link].Data
-		}
-		return f.Data
-	}
-	data, err := s.in.Read(path)
+	data, err := s.find(path)
 	if err != nil {
 		return nil
 	}
 	return data
+}
+
+// find is Data with the error of a file that can't be read.
+func (s *Set) find(path string) ([]byte, error) {
+	f, ok := s.byPath[path]
+	switch {
+	case !ok:
+		return s.in.Read(path)
+	case f.Link != "":
+		return s.byPath[f.Link].Data, nil
+	}
+	return f.Data, nil
 }
 
 // Paths lists the files of a row, without looking at them.
@@ -143,11 +149,8 @@ func (s *Set) Paths(name string) []string {
 
 // have says that a file is there or will be, also when it can't be read.
 func (s *Set) have(path string) bool {
-	if s.Data(path) != nil {
-		return true
-	}
-	_, err := s.in.Read(path)
-	return err != nil && !errors.Is(err, fs.ErrNotExist)
+	data, err := s.find(path)
+	return data != nil || err != nil && !errors.Is(err, fs.ErrNotExist)
 }
 
 // Warnings are remarks about files that are kept although they are not what would be made.
