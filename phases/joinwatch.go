@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
@@ -25,7 +26,8 @@ const (
 // watchSigning looks at the kubelet's unit and, when the certificate takes long, at the request for it. One that was refused in this
 // run is not signed any more.
 func watchSigning(f *Facts) watch {
-	unit, pause := watchKubelet(), signingAfter
+	unit := watchKubelet()
+	pauses := wait.Backoff{Duration: signingAfter, Factor: 2, Jitter: 0.5, Steps: 100, Cap: signingPause}
 	var next time.Time
 	var status string
 	var hopeless error
@@ -33,11 +35,10 @@ func watchSigning(f *Facts) watch {
 		seen := unit(ctx, t)
 		now := t.Host.Time()
 		if next.IsZero() {
-			next = now.Add(pause + rand.N(pause/2))
+			next = now.Add(pauses.Step())
 		}
 		if f.Joining.Client != nil && !now.Before(next) {
-			pause = min(2*pause, signingPause)
-			next = now.Add(pause + rand.N(pause/2))
+			next = now.Add(pauses.Step())
 			s, err := f.Joining.Client.KubeletSigning(ctx, f.Config.Init.NodeRegistration.Name)
 			if err == nil {
 				status, hopeless = s.String(), nil
