@@ -76,8 +76,7 @@ func (c *Client) labelNode(ctx context.Context, name string) (*corev1.Node, erro
 	if err != nil {
 		return nil, err
 	}
-	node := &corev1.Node{}
-	return node, runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, node)
+	return asNode(live)
 }
 
 func controlPlaneLabels() map[string]any {

@@ -85,9 +85,13 @@ func (c *Client) node(ctx context.Context, name string) (*corev1.Node, error) {
 	if live == nil || err != nil {
 		return nil, err
 	}
+	return asNode(live)
+}
+
+func asNode(live *unstructured.Unstructured) (*corev1.Node, error) {
 	node := &corev1.Node{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, node); err != nil {
-		return nil, fmt.Errorf("cannot understand Node %s: %w", name, err)
+		return nil, fmt.Errorf("cannot understand Node %s: %w", live.GetName(), err)
 	}
 	return node, nil
 }
