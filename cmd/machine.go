@@ -2,10 +2,8 @@ package cmd
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/term"
@@ -90,11 +88,8 @@ func (realMachine) HasAddress(address string) bool {
 	if err != nil {
 		return false
 	}
-	have, err := net.InterfaceAddrs()
-	return err == nil && slices.ContainsFunc(have, func(a net.Addr) bool {
-		p, err := netip.ParsePrefix(a.String())
-		return err == nil && p.Addr().Unmap() == want.Unmap()
-	})
+	has, err := host.HasAddress(want)
+	return err == nil && has
 }
 
 func (realMachine) Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine {

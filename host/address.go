@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
@@ -42,4 +43,16 @@ func LoopbackAddress() (netip.Addr, error) {
 			"set localAPIEndpoint.advertiseAddress, or --apiserver-advertise-address, to an address of this machine, or leave it out")
 	}
 	return addr.Unmap(), nil
+}
+
+// HasAddress says whether an address is one of this machine's.
+func HasAddress(want netip.Addr) (bool, error) {
+	have, err := net.InterfaceAddrs()
+	if err != nil {
+		return false, fmt.Errorf("cannot list the addresses of this machine: %w", err)
+	}
+	return slices.ContainsFunc(have, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().Unmap() == want.Unmap()
+	}), nil
 }

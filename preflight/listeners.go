@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/prometheus/procfs"
+
+	"github.com/kubewright/kubewright/host"
 )
 
 // listening is TCP_LISTEN of the kernel's include/net/tcp_states.h.
@@ -67,7 +69,7 @@ func listeningOn(fs procfs.FS, port int) []socket {
 // occupied says, without listening, why a TCP address, "10.0.0.5:2379" or ":6443", can't be listened on: EADDRINUSE or
 // EADDRNOTAVAIL. What can't be told is nil.
 func occupied(proc, address string) error {
-	host, text, err := net.SplitHostPort(address)
+	name, text, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil //nolint:nilerr // the same as for what can't be told
 	}
@@ -76,26 +78,20 @@ func occupied(proc, address string) error {
 	if err != nil || fsErr != nil {
 		return nil //nolint:nilerr // the same
 	}
-	want, err := netip.ParseAddr(host)
+	want, err := netip.ParseAddr(name)
 	every := err != nil || want.IsUnspecified()
 	for _, s := range listeningOn(fs, port) {
 		if every || s.address.IsUnspecified() || s.address == want.Unmap() {
 			return syscall.EADDRINUSE
 		}
 	}
-	if !every && !want.IsLoopback() && !hasAddress(want.Unmap()) {
+	if every || want.IsLoopback() {
+		return nil
+	}
+	if has, err := host.HasAddress(want); err == nil && !has {
 		return syscall.EADDRNOTAVAIL
 	}
 	return nil
-}
-
-// hasAddress says whether an address belongs to this machine; yes when that can't be told.
-func hasAddress(want netip.Addr) bool {
-	have, err := net.InterfaceAddrs()
-	return err != nil || slices.ContainsFunc(have, func(a net.Addr) bool {
-		p, err := netip.ParsePrefix(a.String())
-		return err == nil && p.Addr().Unmap() == want
-	})
 }
 
 // commLength is where the kernel cuts off its name for a process: TASK_COMM_LEN without the final zero.
