@@ -37,8 +37,8 @@ type Machine struct {
 
 // The roles of nodes.
 const (
-	worker       = "worker"
-	controlPlane = "control plane"
+	Worker       = "worker"
+	ControlPlane = "control plane"
 )
 
 // Problems says what must not be: joins that failed, and kubewright making no fewer requests for a worker than kubeadm. Those for a
@@ -49,7 +49,7 @@ func (r *JoinReport) Problems() []string {
 	for _, m := range r.Machines {
 		counts[m.Tool+m.Role] = len(m.Requests)
 	}
-	if ours, theirs := counts["kubewright"+worker], counts["kubeadm"+worker]; ours == 0 || ours >= theirs {
+	if ours, theirs := counts["kubewright"+Worker], counts["kubeadm"+Worker]; ours == 0 || ours >= theirs {
 		list = append(list, fmt.Sprintf("kubewright made %d requests for a worker, kubeadm %d", ours, theirs))
 	}
 	for _, round := range r.Rounds {
@@ -101,7 +101,7 @@ func (j Join) Run(ctx context.Context, b *bed.Builder) (report *JoinReport, err 
 		return nil, err
 	}
 	report = &JoinReport{}
-	if err := j.machines(ctx, lab, report, worker, args, machines[1:]); err != nil {
+	if err := report.Pair(ctx, lab, j.Log, Worker, args, machines[1:]...); err != nil {
 		return report, err
 	}
 	for _, n := range j.Rounds {
@@ -115,11 +115,11 @@ func (j Join) Run(ctx context.Context, b *bed.Builder) (report *JoinReport, err 
 		bed.Spec{Name: "cp3", Audit: true, KubeletUnit: true}); err != nil {
 		return report, err
 	}
-	return report, j.machines(ctx, lab, report, controlPlane, more, machines)
+	return report, report.Pair(ctx, lab, j.Log, ControlPlane, more, machines...)
 }
 
-// machines joins real machines, the first by kubewright and the second by kubeadm.
-func (j Join) machines(ctx context.Context, lab *bed.Lab, report *JoinReport, role string, args []string, machines []*bed.Machine) error {
+// Pair joins two real machines, the first by kubewright and the second by kubeadm, and adds to the report what each asked.
+func (r *JoinReport) Pair(ctx context.Context, lab *bed.Lab, log io.Writer, role string, args []string, machines ...*bed.Machine) error {
 	for i, tool := range []string{"kubewright", "kubeadm"} {
 		m := Machine{Tool: tool, Role: role}
 		before, err := audits(lab)
@@ -136,7 +136,7 @@ func (j Join) machines(ctx context.Context, lab *bed.Lab, report *JoinReport, ro
 		}
 		m.Seconds = time.Since(began).Seconds()
 		// When the node is ready, all requests of the tool are written down.
-		if err := lab.WaitReady(ctx, j.Log, machines[i].Name); err != nil {
+		if err := lab.WaitReady(ctx, log, machines[i].Name); err != nil {
 			return err
 		}
 		after, err := audits(lab)
@@ -146,7 +146,7 @@ func (j Join) machines(ctx context.Context, lab *bed.Lab, report *JoinReport, ro
 		for name, events := range after {
 			m.Requests = append(m.Requests, RequestsOf(tool, events[len(before[name]):])...)
 		}
-		report.Machines = append(report.Machines, m)
+		r.Machines = append(r.Machines, m)
 	}
 	return nil
 }

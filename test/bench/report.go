@@ -18,6 +18,9 @@ func (r *JoinReport) Text() string {
 			fmt.Fprintf(&b, "  %s\n", request)
 		}
 	}
+	if len(r.Rounds) == 0 {
+		return b.String()
+	}
 	fmt.Fprintln(&b, "\nMany joins at once by kubewright; seconds for each:")
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "nodes\tfailed\trequests\tper join\tmin\tmedian\tp90\tp99\tmax\t")
@@ -27,11 +30,10 @@ func (r *JoinReport) Text() string {
 			s.Min, s.Median, s.P90, s.P99, s.Max)
 	}
 	table.Flush() //nolint:errcheck // into memory
-	if n := len(r.Rounds); n > 0 {
-		fmt.Fprintf(&b, "\nThe requests of %d joins:\n", r.Rounds[n-1].Nodes)
-		for _, k := range r.Rounds[n-1].Kinds {
-			fmt.Fprintf(&b, "  %4d  %s %s: %d\n", k.Count, k.Verb, k.URI, k.Code)
-		}
+	last := r.Rounds[len(r.Rounds)-1]
+	fmt.Fprintf(&b, "\nThe requests of %d joins:\n", last.Nodes)
+	for _, k := range last.Kinds {
+		fmt.Fprintf(&b, "  %4d  %s %s: %d\n", k.Count, k.Verb, k.URI, k.Code)
 	}
 	for _, round := range r.Rounds {
 		for _, failure := range round.Failures[:min(3, len(round.Failures))] {

@@ -9,8 +9,8 @@ import (
 func TestProblems(t *testing.T) {
 	joins := func(ours, theirs, ourPlane, theirPlane int) []Machine {
 		return []Machine{
-			{"kubewright", worker, 99, make([]Request, ours)}, {"kubeadm", worker, 1, make([]Request, theirs)},
-			{"kubewright", controlPlane, 99, make([]Request, ourPlane)}, {"kubeadm", controlPlane, 1, make([]Request, theirPlane)},
+			{"kubewright", Worker, 99, make([]Request, ours)}, {"kubeadm", Worker, 1, make([]Request, theirs)},
+			{"kubewright", ControlPlane, 99, make([]Request, ourPlane)}, {"kubeadm", ControlPlane, 1, make([]Request, theirPlane)},
 		}
 	}
 	for name, tc := range map[string]struct {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/kubewright/kubewright/test/bed"
@@ -18,22 +17,12 @@ func TestJoinCalls(t *testing.T) {
 	cp.WriteFile(t, configPath, bed.InitConfig(cp, bed.WithAudit()), 0o600)
 	args, _ := bed.ReadJoin(cp.MustRun(t, "kubewright", "init", "--config", configPath))
 	ready(t, cp)
-	asked := map[string][]bench.Request{}
-	for i, tool := range []string{"kubewright", "kubeadm"} {
-		before := len(cp.Audited(t))
-		command := slices.Concat([]string{tool, "join"}, args)
-		if tool == "kubeadm" {
-			command = append(command, "--ignore-preflight-errors=SystemVerification")
-		}
-		machines[i+1].MustRun(t, command...)
-		nodeReady(t, cp, machines[i+1].Name) // by then all requests of the tool are written down
-		asked[tool] = bench.RequestsOf(tool, cp.Audited(t)[before:])
-		t.Logf("%s join: %d requests", tool, len(asked[tool]))
-		for _, r := range asked[tool] {
-			t.Logf("  %s", r)
-		}
+	report := &bench.JoinReport{}
+	if err := report.Pair(t.Context(), lab.Lab, testLog{t}, bench.Worker, args, machines[1:]...); err != nil {
+		t.Fatal(err)
 	}
-	if kubewright, kubeadm := len(asked["kubewright"]), len(asked["kubeadm"]); kubewright == 0 || kubewright >= kubeadm {
-		t.Errorf("kubewright made %d requests for a worker, kubeadm %d", kubewright, kubeadm)
+	t.Log(report.Text())
+	for _, problem := range report.Problems() {
+		t.Error(problem)
 	}
 }
