@@ -27,15 +27,8 @@ func TestInitErrors(t *testing.T) {
 		{name: "old kubelet", spec: bed.Spec{KubeletVersion: "v1.33.0"}, want: []string{"[ERROR KubeletVersion]", "v1.33.0", "install kubelet 1.37"}},
 		{name: "new kubelet", spec: bed.Spec{KubeletVersion: "v1.38.0"}, want: []string{"[ERROR KubeletVersion]", "v1.38.0", "newer"}},
 		{name: "no images and no way to pull", spec: bed.Spec{NoImages: true}, config: never, want: []string{"registry.k8s.io/kube-apiserver:v1.37.2"}},
-		{name: "port taken", prepare: func(t *testing.T, m *bed.Machine) {
-			m.MustRun(t, "systemd-run", "--unit=squatter", "busybox", "nc", "-l", "-p", "6443")
-			eventually(t, 10*time.Second, func() string {
-				if out := run(m, "busybox", "netstat", "-ltn"); !strings.Contains(out.out, ":6443") {
-					return out.out + out.err
-				}
-				return ""
-			})
-		}, want: []string{"[ERROR Port-6443]", "busybox"}},
+		{name: "port taken", prepare: func(t *testing.T, m *bed.Machine) { squatter(m, "6443")(t) },
+			want: []string{"[ERROR Port-6443]", "busybox"}},
 		{name: "someone else's manifest", prepare: func(t *testing.T, m *bed.Machine) {
 			m.WriteFile(t, "/etc/kubernetes/manifests/kube-apiserver.yaml", staticPod("kube-apiserver"), 0o600)
 		}, want: []string{"[ERROR FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml]"}},

@@ -40,11 +40,17 @@ func joinNow(t *testing.T, m *bed.Machine, args ...string) string {
 		t.Fatalf("%s: exit code %d\n%s%s", strings.Join(args[:2], " "), r.code, r.out, r.err)
 	}
 	t.Logf("the join of %s took %s", m.Name, time.Since(began).Round(10*time.Millisecond))
-	dry := run(m, append(args, "--dry-run")...)
+	return r.out + r.err + nothingToDo(t, m, args...)
+}
+
+// nothingToDo expects that a dry run of a command that was run has nothing to do, and returns all that it has said.
+func nothingToDo(t *testing.T, m *bed.Machine, command ...string) string {
+	t.Helper()
+	dry := run(m, append(command, "--dry-run")...)
 	if dry.code != 0 || !strings.Contains(dry.out, "Nothing to do") {
-		t.Errorf("a dry run after the join: exit code %d\n%s%s", dry.code, dry.out, dry.err)
+		t.Errorf("a dry run on %s after %s: exit code %d\n%s%s", m.Name, strings.Join(command[:2], " "), dry.code, dry.out, dry.err)
 	}
-	return r.out + r.err + dry.out + dry.err
+	return dry.out + dry.err
 }
 
 // TestJoin joins a worker and a control plane to a cluster that kubewright made.

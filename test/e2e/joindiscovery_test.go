@@ -82,10 +82,7 @@ func (j joining) discovery(t *testing.T) {
 // example.com.
 func serve(t *testing.T, lab *bed.TestLab, text string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(lab.Gateway(), "0"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t, lab)
 	s := &httptest.Server{Listener: l, TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Config: &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Get("key") != "opens-it" {

@@ -153,7 +153,7 @@ func TestJoinErrors(t *testing.T) {
 	cp, _ := initialized(t, lab, bed.Spec{Name: "cp1"})
 	w := lab.Machine(t, bed.Spec{Name: "w1"})
 	good := joinArgs(t, cp)
-	genuine := good[slices.Index(good, "--token")+1]
+	genuine := flag(t, good, "--token")
 	const pin, anew = "--discovery-token-ca-cert-hash", "kubewright token create --print-join-command"
 
 	brief := token(t, cp, "--ttl", "4s")

@@ -38,7 +38,7 @@ func TestJoinErrorsControlPlane(t *testing.T) {
 	cp.MustRun(t, "kubewright", "init", "--config", configPath)
 	ready(t, cp)
 	base := append(joinArgs(t, cp), "--control-plane")
-	genuine := base[slices.Index(base, "--token")+1]
+	genuine := flag(t, base, "--token")
 	wrong := strings.Repeat("0123456789abcdef", 4)
 	secrets := []string{genuine[7:], wrong}
 	const upload = "kubewright init phase upload-certs --upload-certs"
