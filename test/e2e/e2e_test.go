@@ -3,6 +3,7 @@ package e2e
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,14 @@ func kubectl(m *bed.Machine, args ...string) (string, bool) {
 	defer cancel()
 	out, err := m.KubectlCommand(ctx, args...).CombinedOutput()
 	return string(out), err == nil
+}
+
+// writeFile writes a file of the host, where kubectl runs.
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // testLog writes lines to the test's log.

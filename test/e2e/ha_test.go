@@ -17,16 +17,23 @@ import (
 // KUBEWRIGHT_ROUNDS says; once if it is not set.
 func TestJoinAtOnce(t *testing.T) {
 	bed.Need(t)
-	rounds := 1
-	if asked := os.Getenv("KUBEWRIGHT_ROUNDS"); asked != "" {
-		var err error
-		if rounds, err = strconv.Atoi(asked); err != nil || rounds < 1 {
-			t.Fatalf("KUBEWRIGHT_ROUNDS is %q: want a number", asked)
-		}
-	}
-	for i := range rounds {
+	for i := range rounds(t) {
 		t.Run(strconv.Itoa(i+1), func(t *testing.T) { joinAtOnce(t) })
 	}
+}
+
+// rounds is what KUBEWRIGHT_ROUNDS says; 1 if it is not set.
+func rounds(t *testing.T) int {
+	t.Helper()
+	asked := os.Getenv("KUBEWRIGHT_ROUNDS")
+	if asked == "" {
+		return 1
+	}
+	n, err := strconv.Atoi(asked)
+	if err != nil || n < 1 {
+		t.Fatalf("KUBEWRIGHT_ROUNDS is %q: want a number", asked)
+	}
+	return n
 }
 
 // ha is a cluster of three control planes behind a load balancer, and three workers.

@@ -3,7 +3,6 @@ package e2e
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -80,9 +79,7 @@ func without(t *testing.T, cp *bed.Machine, kind, name string) (mend func()) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "object.yaml")
 	text := cp.Kubectl(t, "-n", "kube-system", "get", kind, name, "-o", "yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, file, text)
 	cp.Kubectl(t, "-n", "kube-system", "delete", kind, name)
 	return func() { cp.Kubectl(t, "create", "-f", file) }
 }
@@ -96,9 +93,7 @@ func stored(cp *bed.Machine, name, old, new string) func(*testing.T) func() {
 		}
 		mend := without(t, cp, "configmap", name)
 		file := filepath.Join(t.TempDir(), "changed.yaml")
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, old, new)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, file, strings.ReplaceAll(text, old, new))
 		cp.Kubectl(t, "create", "-f", file)
 		return func() {
 			cp.Kubectl(t, "-n", "kube-system", "delete", "configmap", name)

@@ -91,15 +91,21 @@ func TestJoinInterrupted(t *testing.T) {
 	voters(t, cp, 3)
 }
 
-// killAfter kills a join right after a step that it tells of. A join that ends before has not come so far, or was done already.
+// killAfter kills a join right after a step that it tells of.
 func killAfter(t *testing.T, m *bed.Machine, step string, args []string) {
+	t.Helper()
+	killCommandAfter(t, m, step, append([]string{"join"}, args...))
+}
+
+// killCommandAfter kills a command right after a step that it tells of. One that ends before has not come so far, or was done already.
+func killCommandAfter(t *testing.T, m *bed.Machine, step string, command []string) {
 	t.Helper()
 	const script = `step=$1; shift; "$@" >/run/events 2>&1 & pid=$!
 until grep -qF "$step" /run/events; do kill -0 $pid || { cat /run/events; exit 9; }; sleep 0.02; done
-kill -KILL $pid; wait $pid; cat /run/events; exit 0`
-	r := run(m, append([]string{"sh", "-c", script, "sh", step, "kubewright", "join", "-v", "1"}, args...)...)
+kill -KILL $pid; wait $pid; cat /run/events; rm /run/events; exit 0`
+	r := run(m, append([]string{"sh", "-c", script, "sh", step, "kubewright", command[0], "-v", "1"}, command[1:]...)...)
 	if r.code != 0 {
-		t.Fatalf("the join was over before %q: exit code %d\n%s%s", step, r.code, r.out, r.err)
+		t.Fatalf("%s was over before %q: exit code %d\n%s%s", command[0], step, r.code, r.out, r.err)
 	}
 	t.Logf("killed after %q:\n%s", step, r.out)
 }
