@@ -49,7 +49,7 @@ test-unit: ## unit, golden and script tests: no root, no components
 test-race:
 	CGO_ENABLED=1 go test -race ./...
 
-e2e: bed ## tests on real machines (RUN=TestInit; ROUNDS=10: how often TestJoinAtOnce is repeated)
+e2e: bed ## tests on real machines (RUN=TestInit; ROUNDS=10: how often TestJoinAtOnce and TestResetAgain repeat)
 	@$(BED) build
 	KUBEWRIGHT_E2E=1 KUBEWRIGHT_ROUNDS=$(ROUNDS) go test -p 1 -count=1 -timeout 80m -run '$(RUN)' ./test/bed ./test/e2e/...
 
