@@ -32,6 +32,7 @@ var below = map[string][]string{
 	"cmd/kubewright":      {"cmd"},
 	"etcd/etcdtest":       {},
 	"host/hosttest":       {"host"},
+	"host/network":        {},
 	"systemd/systemdtest": {"systemd", "host"},
 	"plan/plantest":       {},
 }

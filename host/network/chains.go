@@ -1,0 +1,182 @@
+package network
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// kubeChains begin the names of the chains of kube-proxy (in its modes iptables and ipvs) and of the kubelet. All rules that
+// they put into chains of others jump to one of these.
+var kubeChains = []string{"KUBE-"}
+
+// cniChains begin the names of the chains of CNI plug-ins.
+var cniChains = []string{
+	"CNI-", // portmap, bridge, ptp, firewall
+	"cali-",
+	"FLANNEL-",
+	"CILIUM_",
+	"OLD_CILIUM_", // while it replaces its chains
+	"WEAVE-",
+	"ANTREA-",
+}
+
+// builtin are the tables of iptables, and which chains of theirs iptables makes by itself.
+var builtin = map[string][]string{
+	"raw":      {"PREROUTING", "OUTPUT"},
+	"mangle":   {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"},
+	"nat":      {"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"},
+	"filter":   {"INPUT", "FORWARD", "OUTPUT"},
+	"security": {"INPUT", "FORWARD", "OUTPUT"},
+}
+
+// removal is what of one table goes.
+type removal struct {
+	table  table
+	jumps  []rule // in chains of others
+	chains []string
+	whole  bool // nothing of others is left in the table then
+}
+
+// remove says what of a table goes, if the chains with such names do. A table that has nothing but the chains that iptables
+// makes when it puts the first rule there goes with the last rule: it was made for ours.
+func remove(t table, chains []chain, rules []rule, prefixes []string) removal {
+	ours := func(name string) bool {
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+	}
+	r := removal{table: t, whole: t.plain && int(t.uses) == len(chains)}
+	for _, c := range chains {
+		if ours(c.name) && !c.base {
+			r.chains = append(r.chains, c.name)
+		} else if !c.base || !c.accept || !slices.Contains(builtin[t.name], c.name) {
+			r.whole = false
+		}
+	}
+	for _, one := range rules {
+		switch {
+		case slices.Contains(r.chains, one.chain):
+		case slices.Contains(r.chains, one.to):
+			r.jumps = append(r.jumps, one)
+		default:
+			r.whole = false
+		}
+	}
+	r.whole = r.whole && len(r.chains) > 0
+	return r
+}
+
+func (r removal) lines() []string {
+	var lines []string
+	for _, j := range r.jumps {
+		lines = append(lines, fmt.Sprintf("rule %d of chain %s in %s, to %s", j.handle, j.chain, r.table, j.to))
+	}
+	for _, c := range r.chains {
+		lines = append(lines, fmt.Sprintf("chain %s in %s", c, r.table))
+	}
+	return lines
+}
+
+// changes are what the kernel is told: rules that lead to a chain, and rules in it, go before the chain, since one that is in
+// use can't be deleted.
+func (r removal) changes() ([]netlink.Message, error) {
+	var list []netlink.Message
+	var failed error
+	add := func(typ int, attrs ...netlink.Attribute) {
+		m, err := message(unix.NFNL_SUBSYS_NFTABLES, typ, 0, r.table.family, attrs...)
+		if err != nil {
+			failed = err
+		}
+		list = append(list, m)
+	}
+	for _, j := range r.jumps {
+		add(unix.NFT_MSG_DELRULE, text(unix.NFTA_RULE_TABLE, r.table.name), text(unix.NFTA_RULE_CHAIN, j.chain),
+			number(unix.NFTA_RULE_HANDLE, j.handle))
+	}
+	for _, c := range r.chains {
+		add(unix.NFT_MSG_DELRULE, text(unix.NFTA_RULE_TABLE, r.table.name), text(unix.NFTA_RULE_CHAIN, c))
+	}
+	for _, c := range r.chains {
+		add(unix.NFT_MSG_DELCHAIN, text(unix.NFTA_CHAIN_TABLE, r.table.name), text(unix.NFTA_CHAIN_NAME, c))
+	}
+	if r.whole {
+		add(unix.NFT_MSG_DELTABLE, text(unix.NFTA_TABLE_NAME, r.table.name))
+	}
+	return list, failed
+}
+
+// removals returns what goes in the tables of iptables of one family.
+func (n *netfilter) removals(family byte, prefixes []string) ([]removal, error) {
+	tables, err := n.tables(family)
+	if err != nil {
+		return nil, err
+	}
+	var all []removal
+	for _, t := range tables {
+		if builtin[t.name] == nil {
+			continue
+		}
+		chains, err := n.chains(t)
+		if err != nil {
+			return nil, err
+		}
+		rules, err := n.rules(t)
+		if err != nil {
+			return nil, err
+		}
+		if r := remove(t, chains, rules, prefixes); len(r.chains) > 0 {
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+// chainsPart is about iptables in the form that it has in nftables. Each family is one change, all or nothing.
+func chainsPart(name string, prefixes []string) Part {
+	both := []byte{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6}
+	return Part{
+		Name: name,
+		Find: func(ctx context.Context) ([]string, error) {
+			var lines []string
+			for _, family := range both {
+				err := retry(ctx, func(n *netfilter, _ uint32) error {
+					there, err := n.removals(family, prefixes)
+					for _, r := range there {
+						lines = append(lines, r.lines()...)
+					}
+					return err
+				})
+				if err != nil {
+					return nil, err
+				}
+			}
+			return lines, nil
+		},
+		Remove: func(ctx context.Context) error {
+			for _, family := range both {
+				err := retry(ctx, func(n *netfilter, generation uint32) error {
+					there, err := n.removals(family, prefixes)
+					if err != nil {
+						return err
+					}
+					var changes []netlink.Message
+					for _, r := range there {
+						more, err := r.changes()
+						if err != nil {
+							return err
+						}
+						changes = append(changes, more...)
+					}
+					return n.batch(generation, changes)
+				})
+				if err != nil {
+					return fmt.Errorf("cannot delete the %s in the tables of family %s: %w", name, families[family], err)
+				}
+			}
+			return nil
+		},
+	}
+}

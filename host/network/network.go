@@ -1,0 +1,35 @@
+// Package network finds and removes what kube-proxy, the kubelet and, when that is asked for, known CNI plug-ins leave in the
+// kernel's network state of this machine. Rules, tables, services and links of others stay as they are, with their order,
+// counters and handles: nothing is written again that was not ours, things are only deleted, by their name or handle.
+package network
+
+import "context"
+
+// Part is one sort of thing that Kubernetes leaves in the kernel's network.
+type Part struct {
+	// Name says what it is, for people: "iptables chains of kube-proxy and the kubelet".
+	Name string
+	// Find returns a line for each thing that is there: "chain KUBE-SERVICES in table ip nat". It only looks.
+	Find func(ctx context.Context) ([]string, error)
+	// Remove removes all that Find finds. To find nothing is no error.
+	Remove func(ctx context.Context) error
+}
+
+// Parts returns the parts in the order in which they can be removed: rules before the sets that they name, services before the
+// link that holds their addresses. With cni also those of known CNI plug-ins.
+func Parts(cni bool) []Part {
+	parts := []Part{
+		tablesPart("nftables tables of kube-proxy", kubeTables),
+		chainsPart("iptables chains of kube-proxy and the kubelet", kubeChains),
+	}
+	if cni {
+		parts = append(parts,
+			tablesPart("nftables tables of CNI plug-ins", cniTables),
+			chainsPart("iptables chains of CNI plug-ins", cniChains))
+	}
+	parts = append(parts, linksPart("network links of kube-proxy", kubeLinks))
+	if cni {
+		parts = append(parts, linksPart("network links of CNI plug-ins", cniLinks))
+	}
+	return parts
+}
