@@ -45,12 +45,9 @@ type removal struct {
 // remove says what of a table goes, if the chains with such names do. A table that has nothing but the chains that iptables
 // makes when it puts the first rule there goes with the last rule: it was made for ours.
 func remove(t table, chains []chain, rules []rule, prefixes []string) removal {
-	ours := func(name string) bool {
-		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
-	}
 	r := removal{table: t, whole: t.plain && int(t.uses) == len(chains)}
 	for _, c := range chains {
-		if ours(c.name) && !c.base {
+		if begins(c.name, prefixes) && !c.base {
 			r.chains = append(r.chains, c.name)
 		} else if !c.base || !c.accept || !slices.Contains(builtin[t.name], c.name) {
 			r.whole = false
@@ -67,6 +64,10 @@ func remove(t table, chains []chain, rules []rule, prefixes []string) removal {
 	}
 	r.whole = r.whole && len(r.chains) > 0
 	return r
+}
+
+func begins(name string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 func (r removal) lines() []string {

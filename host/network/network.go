@@ -21,11 +21,13 @@ func Parts(cni bool) []Part {
 	parts := []Part{
 		tablesPart("nftables tables of kube-proxy", kubeTables),
 		chainsPart("iptables chains of kube-proxy and the kubelet", kubeChains),
+		legacyPart("legacy iptables chains of kube-proxy and the kubelet", kubeChains),
 	}
 	if cni {
 		parts = append(parts,
 			tablesPart("nftables tables of CNI plug-ins", cniTables),
-			chainsPart("iptables chains of CNI plug-ins", cniChains))
+			chainsPart("iptables chains of CNI plug-ins", cniChains),
+			legacyPart("legacy iptables chains of CNI plug-ins", cniChains))
 	}
 	parts = append(parts, linksPart("network links of kube-proxy", kubeLinks))
 	if cni {

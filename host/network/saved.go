@@ -1,0 +1,110 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// legacyTable is what is ours in one table.
+type legacyTable struct {
+	name   string
+	chains []string
+	jumps  []string // rules in chains of others, as they were printed: "PREROUTING -j KUBE-SERVICES"
+}
+
+// write writes what the restoring program needs to delete it and to leave all else: chains are emptied by being named, before
+// the rules that lead to them and then they themselves go.
+func (t legacyTable) write(to *strings.Builder) {
+	fmt.Fprintf(to, "*%s\n", t.name)
+	for _, c := range t.chains {
+		fmt.Fprintf(to, ":%s - [0:0]\n", c)
+	}
+	for _, j := range t.jumps {
+		fmt.Fprintf(to, "-D %s\n", j)
+	}
+	for _, c := range t.chains {
+		fmt.Fprintf(to, "-X %s\n", c)
+	}
+	to.WriteString("COMMIT\n")
+}
+
+// parseSaved reads what the saving program prints. Tables in which nothing is ours are left out.
+func parseSaved(saved string, prefixes []string) ([]legacyTable, error) {
+	var all []legacyTable
+	var t legacyTable
+	for line := range strings.Lines(saved) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case line == "" || line[0] == '#':
+		case line[0] == '*':
+			t = legacyTable{name: line[1:]}
+		case line[0] == ':':
+			name, rest, _ := strings.Cut(line[1:], " ")
+			// A chain that iptables makes by itself has a policy.
+			if strings.HasPrefix(rest, "- ") && begins(name, prefixes) {
+				t.chains = append(t.chains, name)
+			}
+		case strings.HasPrefix(line, "-A "):
+			words, err := splitSaved(line)
+			if err != nil {
+				return nil, err
+			}
+			if to := target(words); !slices.Contains(t.chains, words[1]) && slices.Contains(t.chains, to) {
+				t.jumps = append(t.jumps, strings.TrimPrefix(line, "-A "))
+			}
+		case line == "COMMIT":
+			if len(t.chains) > 0 {
+				all = append(all, t)
+			}
+		default:
+			return nil, fmt.Errorf("the line %q is of no known form", line)
+		}
+	}
+	return all, nil
+}
+
+// target returns the chain that a rule jumps or goes to. It is at the end: what follows -j are options of targets that are no chains.
+func target(words []string) string {
+	if at := len(words) - 2; at >= 2 && (words[at] == "-j" || words[at] == "-g") {
+		return words[at+1]
+	}
+	return ""
+}
+
+// splitSaved splits a line into words, as iptables prints them: some are in double quotes, with backslashes in them.
+func splitSaved(line string) ([]string, error) {
+	var words []string
+	var word strings.Builder
+	var quoted, escaped, begun bool
+	for _, c := range []byte(line) {
+		switch {
+		case escaped:
+			word.WriteByte(c)
+			escaped = false
+		case quoted && c == '\\':
+			escaped = true
+		case c == '"':
+			quoted, begun = !quoted, true
+		case c == ' ' && !quoted:
+			if begun {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			begun = false
+		default:
+			word.WriteByte(c)
+			begun = true
+		}
+	}
+	if quoted {
+		return nil, fmt.Errorf("the line %q ends within quotes", line)
+	}
+	if begun {
+		words = append(words, word.String())
+	}
+	if len(words) < 2 {
+		return nil, fmt.Errorf("the line %q names no chain", line)
+	}
+	return words, nil
+}
