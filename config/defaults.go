@@ -133,15 +133,20 @@ func (n *NodeRegistrationOptions) setDefaults(d Dynamic, controlPlane bool, warn
 	if n.Taints == nil && controlPlane {
 		n.Taints = []corev1.Taint{{Key: ControlPlaneTaintKey, Effect: corev1.TaintEffectNoSchedule}}
 	}
-	setDefault(&n.CRISocket, d.CRISocket)
-	if strings.HasPrefix(n.CRISocket, "/") {
-		warn("nodeRegistration.criSocket: %q has no scheme; write %s://%[1]s", n.CRISocket, unixScheme)
-		n.CRISocket = unixScheme + "://" + n.CRISocket
-	}
+	defaultSocket(&n.CRISocket, d.CRISocket, "nodeRegistration.criSocket", warn)
 	setDefault(&n.ImagePullPolicy, corev1.PullIfNotPresent)
 	if n.ImagePullSerial == nil {
 		serial := true
 		n.ImagePullSerial = &serial
+	}
+}
+
+// defaultSocket takes the endpoint that was found unless one was given, and completes one that is only a path.
+func defaultSocket(socket *string, found, field string, warn func(string, ...any)) {
+	setDefault(socket, found)
+	if strings.HasPrefix(*socket, "/") {
+		warn("%s: %q has no scheme; write %s://%[2]s", field, *socket, unixScheme)
+		*socket = unixScheme + "://" + *socket
 	}
 }
 

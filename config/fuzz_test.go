@@ -102,3 +102,17 @@ func FuzzWith(f *testing.F) {
 		}
 	})
 }
+
+// FuzzLoadReset is FuzzLoadInit for reset.
+func FuzzLoadReset(f *testing.F) {
+	seed(f, "reset-good", "reset-bad")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := loadReset(string(text), "fuzz.yaml")
+		if err != nil {
+			return
+		}
+		if _, err := loadReset(resetText(t, r), "written.yaml"); err != nil {
+			t.Fatalf("what was written is wrong: %v\n%s", err, resetText(t, r))
+		}
+	})
+}

@@ -13,12 +13,13 @@ import (
 const (
 	initKind    = "InitConfiguration"
 	joinKind    = "JoinConfiguration"
+	resetKind   = "ResetConfiguration"
 	clusterKind = "ClusterConfiguration"
 	kubeletKind = "KubeletConfiguration"
 	proxyKind   = "KubeProxyConfiguration"
 
 	kubeadmGroup = "kubeadm.k8s.io"
-	kubeadmKinds = initKind + " " + clusterKind + " " + joinKind + " ResetConfiguration UpgradeConfiguration"
+	kubeadmKinds = initKind + " " + clusterKind + " " + joinKind + " " + resetKind + " UpgradeConfiguration"
 )
 
 // LoadInit reads the file of --config for init: YAML or JSON, any number of documents, InitConfiguration or

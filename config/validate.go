@@ -50,19 +50,15 @@ func (n *NodeRegistrationOptions) check(p *problems) {
 	default:
 		p.add(field+"imagePullPolicy", "%q is not one of Always, IfNotPresent, Never", n.ImagePullPolicy)
 	}
-	if all := n.ignored(); slices.Contains(all, "all") && len(all) > 1 {
-		p.add(field+"ignorePreflightErrors", "all stands for every check; name no others beside it")
-	}
+	checkIgnored(p, field+"ignorePreflightErrors", n.IgnorePreflightErrors)
 }
 
-// ignored are the names of checks whose errors are ignored, in lower case, each once.
-func (n *NodeRegistrationOptions) ignored() []string {
-	var names []string
-	for _, name := range n.IgnorePreflightErrors {
-		names = append(names, strings.ToLower(strings.TrimSpace(name)))
+// checkIgnored judges names of checks whose errors are ignored. Case and repetition do not matter.
+func checkIgnored(p *problems, field string, checks []string) {
+	isAll := func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), "all") }
+	if slices.ContainsFunc(checks, isAll) && slices.ContainsFunc(checks, func(name string) bool { return !isAll(name) }) {
+		p.add(field, "all stands for every check; name no others beside it")
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // checkCertificateKey does not repeat the key, which is a secret. without says what becomes of an empty one.
