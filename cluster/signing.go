@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
 )
 
 // Signing is how far the request of a kubelet for its client certificate has come.
@@ -46,7 +47,7 @@ func (s *Signing) String() string {
 // KubeletSigning finds the newest request for the client certificate of a node; nil when there is none. A bootstrap token may ask.
 // It is one request, which is not tried again, and its answer may be long.
 func (c *Client) KubeletSigning(ctx context.Context, node string) (*Signing, error) {
-	list, err := c.dynamic.Resource(certificatesv1.SchemeGroupVersion.WithResource("certificatesigningrequests")).List(ctx, metav1.ListOptions{
+	list, err := c.requests().List(ctx, metav1.ListOptions{
 		FieldSelector: fields.OneTermEqualSelector("spec.signerName", certificatesv1.KubeAPIServerClientKubeletSignerName).String(),
 	})
 	if err != nil {
@@ -65,8 +66,15 @@ func (c *Client) KubeletSigning(ctx context.Context, node string) (*Signing, err
 	if newest == nil {
 		return nil, nil
 	}
-	s := &Signing{Request: newest.Name, Created: newest.CreationTimestamp.Time, Issued: len(newest.Status.Certificate) > 0}
-	for _, condition := range newest.Status.Conditions {
+	return signingOf(newest), nil
+}
+
+// decided says that nothing more will become of the request.
+func (s *Signing) decided() bool { return s.Issued || s.Refused != "" }
+
+func signingOf(csr *certificatesv1.CertificateSigningRequest) *Signing {
+	s := &Signing{Request: csr.Name, Created: csr.CreationTimestamp.Time, Issued: len(csr.Status.Certificate) > 0}
+	for _, condition := range csr.Status.Conditions {
 		switch {
 		case condition.Status != corev1.ConditionTrue && condition.Status != "":
 		case condition.Type == certificatesv1.CertificateApproved:
@@ -75,7 +83,11 @@ func (c *Client) KubeletSigning(ctx context.Context, node string) (*Signing, err
 			s.Refused = fmt.Sprintf("%s: %s %s", condition.Type, condition.Reason, condition.Message)
 		}
 	}
-	return s, nil
+	return s
+}
+
+func (c *Client) requests() dynamic.ResourceInterface {
+	return c.dynamic.Resource(certificatesv1.SchemeGroupVersion.WithResource("certificatesigningrequests"))
 }
 
 func isFor(csr *certificatesv1.CertificateSigningRequest, node string) bool {
@@ -84,5 +96,5 @@ func isFor(csr *certificatesv1.CertificateSigningRequest, node string) bool {
 		return false
 	}
 	request, err := x509.ParseCertificateRequest(block.Bytes)
-	return err == nil && request.Subject.CommonName == "system:node:"+node
+	return err == nil && request.Subject.CommonName == NodeUser+node
 }

@@ -22,21 +22,16 @@ import (
 // ListTokens returns the Secrets of all bootstrap tokens, expired ones included, sorted by name. They hold secrets.
 func (c *Client) ListTokens(ctx context.Context) ([]corev1.Secret, error) {
 	api := c.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(metav1.NamespaceSystem)
-	options := metav1.ListOptions{
+	live, err := c.list(ctx, api, metav1.ListOptions{
 		FieldSelector: fields.OneTermEqualSelector("type", string(corev1.SecretTypeBootstrapToken)).String(),
-	}
-	var live *unstructured.UnstructuredList
-	err := c.retry(ctx, func(ctx context.Context) (err error) {
-		live, err = api.List(ctx, options)
-		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the bootstrap tokens: %w", err)
 	}
-	tokens := make([]corev1.Secret, len(live.Items))
-	for i := range live.Items {
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Items[i].Object, &tokens[i]); err != nil {
-			return nil, fmt.Errorf("cannot understand Secret %s: %w", live.Items[i].GetName(), err)
+	tokens := make([]corev1.Secret, len(live))
+	for i := range live {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live[i].Object, &tokens[i]); err != nil {
+			return nil, fmt.Errorf("cannot understand Secret %s: %w", live[i].GetName(), err)
 		}
 	}
 	slices.SortFunc(tokens, func(a, b corev1.Secret) int { return strings.Compare(a.Name, b.Name) })
