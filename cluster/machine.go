@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Machine is what tells whether a Node is that of this machine. Empty strings are not compared.
+// Machine is what tells whether a Node is that of this machine. What is zero is not compared.
 type Machine struct {
 	// BootID is the kernel's, of /proc/sys/kernel/random/boot_id. Containers on one kernel share it.
 	BootID string
 	// MachineID is that of /etc/machine-id. Machines that were made of one image may share it.
 	MachineID string
+	// Booted is when the machine was booted, by its clock.
+	Booted time.Time
 	// HasAddress says whether an interface of this machine has the IP address. Nil means that none has.
 	HasAddress func(ip string) bool
 }
@@ -29,8 +32,8 @@ func (e *OtherMachineError) Error() string {
 		e.Node, e.Whose)
 }
 
-// owns says whether a kubelet of this machine has written the Node: since the last boot, or before it, and then the address must do.
-// A machine ID is no proof, but one that differs says no.
+// owns says whether a kubelet of this machine has written the Node: since the last boot, or before it, and then an address must do.
+// A machine ID is no proof, but one that differs says no; so does a report since the last boot that is not from it.
 func (m Machine) owns(node *corev1.Node) bool {
 	info := node.Status.NodeInfo
 	if m.MachineID != "" && info.MachineID != "" && m.MachineID != info.MachineID {
@@ -39,6 +42,9 @@ func (m Machine) owns(node *corev1.Node) bool {
 	if m.BootID != "" && m.BootID == info.BootID {
 		return true
 	}
+	if !m.Booted.IsZero() && heartbeat(node).After(m.Booted) {
+		return false
+	}
 	for _, ip := range addressesOf(node) {
 		// An address that every machine has tells nothing.
 		if a, err := netip.ParseAddr(ip); err == nil && a.IsGlobalUnicast() && m.HasAddress != nil && m.HasAddress(ip) {
@@ -46,6 +52,16 @@ func (m Machine) owns(node *corev1.Node) bool {
 		}
 	}
 	return false
+}
+
+// heartbeat is when the node's kubelet last reported, by its clock; zero when it never has.
+func heartbeat(node *corev1.Node) time.Time {
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.LastHeartbeatTime.Time
+		}
+	}
+	return time.Time{}
 }
 
 func addressesOf(node *corev1.Node) []string {
@@ -66,6 +82,9 @@ func whose(node *corev1.Node) string {
 	}
 	if info := node.Status.NodeInfo; info.MachineID != "" || info.BootID != "" {
 		known = append(known, fmt.Sprintf("machine ID %q, boot ID %q", info.MachineID, info.BootID))
+	}
+	if last := heartbeat(node); !last.IsZero() {
+		known = append(known, "last report "+last.UTC().Format(time.RFC3339))
 	}
 	if len(known) == 0 {
 		return "no kubelet has reported for it"

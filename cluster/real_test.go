@@ -39,7 +39,8 @@ func realServer(t *testing.T) (masters, admin *Client) {
 	}
 	saKey := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 	write(t, dir, "sa.key", saKey)
-	write(t, dir, "tokens.csv", []byte("root,root,1,system:masters\nadmin,kubernetes-admin,2,kubeadm:cluster-admins\n"))
+	write(t, dir, "tokens.csv", []byte("root,root,1,system:masters\nadmin,kubernetes-admin,2,kubeadm:cluster-admins\n"+
+		"kubelet,system:node:w1,3,system:nodes\n"))
 
 	start(t, dir, etcd, "etcd", "--data-dir="+dir+"/etcd", "--listen-client-urls="+etcdURL, "--advertise-client-urls="+etcdURL,
 		"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL)
@@ -47,7 +48,7 @@ func realServer(t *testing.T) (masters, admin *Client) {
 		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
 		"--cert-dir="+dir+"/certs", "--service-account-issuer=https://test", "--service-account-key-file="+dir+"/sa.key",
 		"--service-account-signing-key-file="+dir+"/sa.key", "--token-auth-file="+dir+"/tokens.csv",
-		"--authorization-mode=Node,RBAC", "--enable-bootstrap-token-auth", "--disable-admission-plugins=ServiceAccount",
+		"--authorization-mode=Node,RBAC", "--enable-bootstrap-token-auth", "--enable-admission-plugins=NodeRestriction", "--disable-admission-plugins=ServiceAccount",
 		"--service-cluster-ip-range=10.96.0.0/12")
 
 	masters, admin = client(t, "https://"+secure, nil, "root"), client(t, "https://"+secure, nil, "admin")

@@ -79,14 +79,14 @@ func (c *Client) remove(ctx context.Context, r remnant) error {
 	})
 }
 
-// markStopped says in the Node that its kubelet has stopped, as that may do of its own Node. The next kubelet takes it back.
+// markStopped says in the Node that its kubelet has stopped, as that may do of its own Node. The next kubelet takes it back. The
+// time of the last report stays: it tells whose the Node is.
 func (c *Client) markStopped(ctx context.Context, node remnant) error {
-	now := metav1.Now()
-	patch, err := json.Marshal(corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{UID: node.uid},
-		Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{{
-			Type: corev1.NodeReady, Status: corev1.ConditionFalse, LastHeartbeatTime: now, LastTransitionTime: now,
-			Reason: "KubeletStopped", Message: "kubewright gives the machine back; this Node can be deleted",
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": node.uid},
+		"status": map[string]any{"conditions": []any{map[string]any{
+			"type": corev1.NodeReady, "status": corev1.ConditionFalse, "lastTransitionTime": metav1.Now(),
+			"reason": "KubeletStopped", "message": "kubewright gives the machine back; this Node can be deleted",
 		}}},
 	})
 	if err != nil {

@@ -96,7 +96,8 @@ func TestRemoveNodeAsKubelet(t *testing.T) {
 	}
 	patch := slices.IndexFunc(k.requests, func(r string) bool { return strings.HasPrefix(r, "PATCH "+nodePath+"/status ") })
 	if patch != 6 || !strings.Contains(k.requests[patch], "strategic-merge-patch") ||
-		!strings.Contains(k.requests[patch], `"uid":"node-uid"`) || !strings.Contains(k.requests[patch], `"type":"Ready","status":"False"`) {
+		!strings.Contains(k.requests[patch], `"uid":"node-uid"`) || !strings.Contains(k.requests[patch], `"status":"False"`) ||
+		strings.Contains(k.requests[patch], "nodeInfo") || strings.Contains(k.requests[patch], "lastHeartbeatTime") {
 		t.Errorf("%d of %q", patch, k.requests)
 	}
 }
