@@ -42,7 +42,7 @@ func (m Machine) owns(node *corev1.Node) bool {
 	if m.BootID != "" && m.BootID == info.BootID {
 		return true
 	}
-	if !m.Booted.IsZero() && heartbeat(node).After(m.Booted) {
+	if m.BootID != "" && info.BootID != "" && !m.Booted.IsZero() && heartbeat(node).After(m.Booted) {
 		return false
 	}
 	for _, ip := range addressesOf(node) {

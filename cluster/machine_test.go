@@ -52,6 +52,7 @@ func TestMachineOwns(t *testing.T) {
 		"booted since it reported":             {reported(nodeOf("before", "machine", "10.0.0.1"), time.Unix(1e9-60, 0)), ownMachine(), true},
 		"alive, with an address that all have": {reported(nodeOf("there", "machine", "10.0.0.1"), time.Unix(1e9+60, 0)), ownMachine(), false},
 		"alive, and it is us":                  {reported(nodeOf("boot", "machine", "10.0.0.1"), time.Unix(1e9+60, 0)), ownMachine(), true},
+		"boot ID not known, and it reports":    {reported(nodeOf("x", "machine", "10.0.0.1"), time.Unix(1e9+60, 0)), without(func(m *Machine) { m.BootID = "" }), true},
 		"boot ID not known":                    {nodeOf("", "", "10.0.0.1"), without(func(m *Machine) { m.BootID = "" }), true},
 		"container on the same kernel":         {nodeOf("boot", "other", "10.0.0.2"), ownMachine(), false},
 		"of the same image":                    {nodeOf("there", "machine", "10.0.0.2"), ownMachine(), false},
