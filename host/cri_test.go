@@ -201,18 +201,19 @@ func TestRuntimeAnswers(t *testing.T) {
 
 func TestContainers(t *testing.T) {
 	labels := func(ns, pod string) map[string]string {
-		return map[string]string{namespaceLabel: ns, podNameLabel: pod}
+		return map[string]string{namespaceLabel: ns, podNameLabel: pod, podUIDLabel: "1-2"}
+	}
+	sandbox := func(pod, source string, created int64) *runtimev1.PodSandbox {
+		return &runtimev1.PodSandbox{
+			Id: "sandbox-" + pod, CreatedAt: created, Labels: labels("kube-system", pod), Annotations: map[string]string{sourceAnnotation: source},
+		}
 	}
 	item := func(id, pod, ns, name string, attempt uint32, created int64) *runtimev1.Container {
 		return &runtimev1.Container{Id: id, PodSandboxId: "sandbox-" + pod, Labels: labels(ns, pod), CreatedAt: created,
 			Metadata: &runtimev1.ContainerMetadata{Name: name, Attempt: attempt}}
 	}
 	s := &server{
-		pods: []*runtimev1.PodSandbox{
-			{Id: "sandbox-etcd-n1", CreatedAt: 14, Annotations: map[string]string{sourceAnnotation: "file"}},
-			{Id: "sandbox-kube-apiserver-n1", Annotations: map[string]string{sourceAnnotation: "file"}},
-			{Id: "sandbox-coredns", Annotations: map[string]string{sourceAnnotation: "api"}},
-		},
+		pods: []*runtimev1.PodSandbox{sandbox("etcd-n1", "file", 14), sandbox("kube-apiserver-n1", "file", 0), sandbox("coredns", "api", 0)},
 		containers: []*runtimev1.Container{
 			item("a0", "kube-apiserver-n1", "kube-system", "kube-apiserver", 7, 10),
 			item("a1", "kube-apiserver-n1", "kube-system", "kube-apiserver", 0, 20), // of a newer manifest
@@ -269,10 +270,15 @@ func TestLogs(t *testing.T) {
 
 func TestPods(t *testing.T) {
 	pod := func(id, source string) *runtimev1.PodSandbox {
-		return &runtimev1.PodSandbox{Id: id, CreatedAt: 5, Labels: map[string]string{podNameLabel: id + "-cp1"}, Annotations: map[string]string{sourceAnnotation: source}}
+		return &runtimev1.PodSandbox{
+			Id: id, CreatedAt: 5, Annotations: map[string]string{sourceAnnotation: source},
+			Labels: map[string]string{podNameLabel: id + "-cp1", namespaceLabel: "kube-system", podUIDLabel: "1-2"},
+		}
 	}
+	foreign, bare := pod("by-hand", "api"), &runtimev1.PodSandbox{Id: "bare"}
+	delete(foreign.Labels, podUIDLabel)
 	s := &server{
-		pods: []*runtimev1.PodSandbox{pod("etcd", "file"), pod("coredns", "api")},
+		pods: []*runtimev1.PodSandbox{pod("etcd", "file"), foreign, bare, pod("coredns", "api"), pod("unknown", "")},
 		containers: []*runtimev1.Container{
 			{Id: "c1", PodSandboxId: "etcd", State: runtimev1.ContainerState_CONTAINER_RUNNING},
 			{Id: "c2", PodSandboxId: "etcd", State: runtimev1.ContainerState_CONTAINER_EXITED},
@@ -281,7 +287,12 @@ func TestPods(t *testing.T) {
 	}
 	_, r := open(t, s)
 	pods, err := r.StaticPods(t.Context())
-	if diff := cmp.Diff([]Pod{{ID: "etcd", Name: "etcd-cp1", CreatedAt: 5}}, pods); diff != "" || err != nil {
+	etcd := Pod{ID: "etcd", Namespace: "kube-system", Name: "etcd-cp1", Static: true, CreatedAt: 5}
+	if diff := cmp.Diff([]Pod{etcd}, pods); diff != "" || err != nil {
+		t.Errorf("%s %v", diff, err)
+	}
+	pods, err = r.KubeletPods(t.Context())
+	if diff := cmp.Diff([]Pod{etcd, {ID: "coredns", Namespace: "kube-system", Name: "coredns-cp1", CreatedAt: 5}}, pods); diff != "" || err != nil {
 		t.Errorf("%s %v", diff, err)
 	}
 	if err := r.RemovePod(t.Context(), "etcd"); err != nil {

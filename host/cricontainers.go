@@ -19,6 +19,7 @@ import (
 const (
 	namespaceLabel   = "io.kubernetes.pod.namespace"
 	podNameLabel     = "io.kubernetes.pod.name"
+	podUIDLabel      = "io.kubernetes.pod.uid"
 	sourceAnnotation = "kubernetes.io/config.source" // "file" for a static pod
 )
 

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -27,15 +28,35 @@ func (c *cri) StaticPods(ctx context.Context) ([]Pod, error) {
 
 // staticPods goes by the pod's annotation, which only the sandbox carries.
 func (c *cri) staticPods(ctx context.Context) ([]Pod, error) {
-	all, err := c.runtime.ListPodSandbox(ctx, &runtimev1.ListPodSandboxRequest{Filter: &runtimev1.PodSandboxFilter{LabelSelector: inKubeSystem()}})
+	pods, err := c.pods(ctx, inKubeSystem())
+	return slices.DeleteFunc(pods, func(p Pod) bool { return !p.Static }), err
+}
+
+func (c *cri) KubeletPods(ctx context.Context) ([]Pod, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	list, err := c.pods(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the pods of the kubelet: %w", plain(err))
+	}
+	return list, nil
+}
+
+// pods lists the sandboxes that carry a kubelet's labels and annotation: others may use the runtime, too.
+func (c *cri) pods(ctx context.Context, labels map[string]string) ([]Pod, error) {
+	all, err := c.runtime.ListPodSandbox(ctx, &runtimev1.ListPodSandboxRequest{Filter: &runtimev1.PodSandboxFilter{LabelSelector: labels}})
 	if err != nil {
 		return nil, err
 	}
 	var pods []Pod
 	for _, p := range all.Items {
-		if p.Annotations[sourceAnnotation] == "file" {
-			pods = append(pods, Pod{ID: p.Id, Name: p.Labels[podNameLabel], CreatedAt: p.CreatedAt})
+		source := p.Annotations[sourceAnnotation]
+		if source == "" || p.Labels[podUIDLabel] == "" || p.Labels[podNameLabel] == "" || p.Labels[namespaceLabel] == "" {
+			continue
 		}
+		pods = append(pods, Pod{
+			ID: p.Id, Namespace: p.Labels[namespaceLabel], Name: p.Labels[podNameLabel], Static: source == "file", CreatedAt: p.CreatedAt,
+		})
 	}
 	return pods, nil
 }

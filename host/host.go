@@ -22,6 +22,9 @@ type Host struct {
 	// "sync", "rename", "syncdir", "mkdir", "remove", "append", "access". The path is the one that the caller gave (for "mkdir": the
 	// directory that is made).
 	Fault func(op, path string) error
+	// Unmounter and Killer are for tests: they take the place of umount2(2) and of a SIGKILL. Nil means the kernel's.
+	Unmounter func(path string, flags int) error
+	Killer    func(pid int) error
 
 	left leftovers
 }

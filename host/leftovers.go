@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,14 +51,11 @@ func (h *Host) removeLeftovers(p *place) error {
 	if h.left.clean[dir] {
 		return nil
 	}
-	names, err := d.Readdirnames(-1)
+	names, err := p.leftovers(d)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if !leftover(name) || !p.ours(p.dir+"/"+name) {
-			continue
-		}
 		if err := p.removeIfThere(p.dir + "/" + name); err != nil {
 			return err
 		}
@@ -67,6 +65,30 @@ func (h *Host) removeLeftovers(p *place) error {
 	}
 	h.left.clean[dir] = true
 	return nil
+}
+
+// Leftovers names what RemoveLeftovers would remove.
+func (h *Host) Leftovers(dir string) ([]string, error) {
+	p, err := h.at(dir+"/x", false)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	d, err := p.OpenFile(p.dir, os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return p.leftovers(d)
+}
+
+// leftovers are those in the directory of a place, which is open.
+func (p *place) leftovers(d *os.File) ([]string, error) {
+	names, err := d.Readdirnames(-1)
+	return slices.DeleteFunc(names, func(name string) bool { return !leftover(name) || !p.ours(p.dir+"/"+name) }), err
 }
 
 // leftover recognizes the names that temp makes: a dot, the target's name, and the random digits only.

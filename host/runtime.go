@@ -24,6 +24,8 @@ type Runtime interface {
 	Logs(ctx context.Context, containerID string, n int) ([]string, error)
 	// StaticPods lists the static pods in kube-system that the runtime has, running or not.
 	StaticPods(ctx context.Context) ([]Pod, error)
+	// KubeletPods lists all pods that a kubelet has made, running or not, and nobody else's.
+	KubeletPods(ctx context.Context) ([]Pod, error)
 	// RemovePod stops the containers of a pod, with ten seconds to end by themselves, and removes them and the pod. One that is
 	// gone is no error.
 	RemovePod(ctx context.Context, id string) error
@@ -32,7 +34,9 @@ type Runtime interface {
 
 // Pod is one pod as the runtime tells it: a sandbox. A static pod whose manifest changed is another pod of the same name.
 type Pod struct {
-	ID, Name  string
+	ID, Namespace, Name string
+	// Static says that it is of a manifest on this machine, not of the API.
+	Static    bool
 	CreatedAt int64 // nanoseconds since the epoch
 }
 

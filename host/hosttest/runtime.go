@@ -153,15 +153,29 @@ func (r *Runtime) Logs(ctx context.Context, containerID string, n int) ([]string
 	return slices.Clone(lines[max(0, len(lines)-n):]), r.err(ctx)
 }
 
-// SetStaticPods makes StaticPods return these.
+// SetStaticPods makes these the pods of a kubelet: static ones in kube-system.
 func (r *Runtime) SetStaticPods(list ...host.Pod) {
+	for i := range list {
+		list[i].Namespace, list[i].Static = "kube-system", true
+	}
+	r.SetKubeletPods(list...)
+}
+
+// SetKubeletPods makes these the pods of a kubelet.
+func (r *Runtime) SetKubeletPods(list ...host.Pod) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pods = list
 }
 
-// StaticPods returns what SetStaticPods set and RemovePod left.
+// StaticPods returns the static ones in kube-system of what was set and RemovePod left.
 func (r *Runtime) StaticPods(ctx context.Context) ([]host.Pod, error) {
+	pods, err := r.KubeletPods(ctx)
+	return slices.DeleteFunc(pods, func(p host.Pod) bool { return !p.Static || p.Namespace != "kube-system" }), err
+}
+
+// KubeletPods returns what was set and RemovePod left.
+func (r *Runtime) KubeletPods(ctx context.Context) ([]host.Pod, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.pods), r.err(ctx)
