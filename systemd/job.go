@@ -78,7 +78,7 @@ func (u Unit) dead() bool {
 	return u.ActiveState == "failed" || u.SubState == "auto-restart" && u.ExecMainStatus >= 200 && u.ExecMainStatus < 250
 }
 
-// Stop is content with a unit that is not there.
+// Stop is content with a unit that is not there. How a unit ended that was told to, or before that, is forgotten: it is not failed.
 func (m *manager) Stop(ctx context.Context, name string) error {
 	u, err := m.Unit(ctx, name)
 	if err != nil {
@@ -87,7 +87,13 @@ func (m *manager) Stop(ctx context.Context, name string) error {
 	if u.LoadState == "not-found" && u.ActiveState == "inactive" {
 		return nil
 	}
-	return m.job(ctx, "stop", name, m.StopUnitContext)
+	if err := m.job(ctx, "stop", name, m.StopUnitContext); err != nil {
+		return err
+	}
+	if u, err = m.Unit(ctx, name); err != nil || u.ActiveState != "failed" {
+		return err
+	}
+	return m.ResetFailedUnitContext(ctx, name)
 }
 
 // job queues a job and waits for its result.
