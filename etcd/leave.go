@@ -16,6 +16,43 @@ func (c *Client) Leave(ctx context.Context, member string) error {
 	return c.remove(ctx, member, func(Member) error { return nil })
 }
 
+// Leave takes the own member out through the others, whatever Refusal says, and never through its own endpoint: it ends as soon as
+// it is removed. It waits up to 15 seconds for trouble that may pass, and tells progress, which may be nil. Without a member it
+// returns nil; for the only voting one errors.Is finds ErrOnlyMember.
+func (k Known) Leave(ctx context.Context, s Standing, progress func(string)) error {
+	if s.Self == nil {
+		return nil
+	}
+	if s.Last() {
+		return fmt.Errorf("cannot take %s out of its cluster: %w", s.Self, ErrOnlyMember)
+	}
+	c, err := Open(Endpoints(s.Others), k.CA, k.Cert, k.Key)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.Progress = progress
+	return c.Leave(ctx, s.Self.hexID())
+}
+
+// Gone says whether the others have no such member any more. Without a member, and without others that vote, it is so.
+func (k Known) Gone(ctx context.Context, s Standing) (bool, error) {
+	if s.Self == nil || len(voters(s.Others)) == 0 {
+		return true, nil
+	}
+	c, err := Open(Endpoints(s.Others), k.CA, k.Cert, k.Key)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	members, _, err := c.agreed(ctx)
+	if err != nil {
+		return false, fmt.Errorf("cannot see whether %s is gone: %w", s.Self, err)
+	}
+	_, found := find(members, s.Self.hexID())
+	return !found, nil
+}
+
 // RemoveStale is Leave for a member that has never started; it refuses any other one. Nobody but the user can know whether the
 // machine in question is about to start it.
 func (c *Client) RemoveStale(ctx context.Context, member string) error {

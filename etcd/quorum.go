@@ -13,6 +13,9 @@ import (
 // ErrOnlyMember is found by errors.Is in the error about taking away the last voting member, with which all data would go.
 var ErrOnlyMember = errors.New("it is the only voting member")
 
+// errNoLeader is what a member that answers says in an election, and when too many others are down.
+var errNoLeader = errors.New("it knows no leader")
+
 // Quorum returns nil when more than half of the voting members are healthy: they answer, know a leader, and report no alarm; and
 // the cluster serves a linearizable request. The error names each member that is not, and why.
 func (c *Client) Quorum(ctx context.Context) error {
@@ -106,7 +109,7 @@ func (c *Client) lookAt(ctx context.Context, m Member) (*clientv3.StatusResponse
 		var status *clientv3.StatusResponse
 		status, err = c.status(ctx, url)
 		if err == nil && status.Leader == 0 {
-			err = errors.New("it knows no leader")
+			err = errNoLeader
 		}
 		if err == nil {
 			return status, nil
