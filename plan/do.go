@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Do is the escape hatch for what is neither a file nor an object: a member added to etcd, a node marked.
@@ -11,7 +12,11 @@ type Do struct {
 	Name string // "mark node cp1 as control plane"
 	// Done says whether there is nothing left to do. It must look, not remember.
 	Done func(ctx context.Context, t *Target) (bool, error)
-	Run  func(ctx context.Context, t *Target) error
+	// Left, instead of Done, names what is left to take away, a line for each thing.
+	Left func(ctx context.Context, t *Target) ([]string, error)
+	// Optional means that the run goes on with a warning when it can't be done.
+	Optional bool
+	Run      func(ctx context.Context, t *Target) error
 	// NeedsAPI makes the change Unknown while there is no API server to ask.
 	NeedsAPI bool
 }
@@ -22,6 +27,13 @@ func (d Do) String() string { return d.Name }
 func (d Do) Diff(ctx context.Context, t *Target) (Change, error) {
 	if d.NeedsAPI && t.API == nil {
 		return Change{Kind: Unknown, Why: noAPI}, nil
+	}
+	if d.Left != nil {
+		left, err := d.Left(ctx, t)
+		if err != nil || len(left) == 0 {
+			return Change{}, err
+		}
+		return Change{Kind: Delete, Lines: strings.Join(left, "\n") + "\n"}, nil
 	}
 	done, err := d.Done(ctx, t)
 	if err != nil || done {

@@ -28,14 +28,17 @@ type File struct {
 	Link string
 	// Dir makes it a directory. One that is there already is right, whatever its mode: it may belong to the distribution.
 	Dir bool
-	// Absent means that nothing should be at Path.
+	// Absent means that nothing should be at Path, and Extent what that takes away.
 	Absent bool
+	Extent Extent
+	// Forget means that what is taken away is gone for good: the journal keeps no copy, because it may be a key.
+	Forget bool
 	// Unknown says why it can't be told what should be there. Such a step can be previewed, but not applied.
 	Unknown string
 }
 
 func (f File) String() string {
-	if f.Dir {
+	if f.Dir || f.Extent != Itself {
 		return "directory " + f.Path
 	}
 	return "file " + f.Path
@@ -64,10 +67,12 @@ func (f File) diff(t *Target) (Change, error) {
 		return Change{}, err
 	}
 	switch {
-	case f.Absent && missing, f.Dir && !missing && info.IsDir():
+	case f.Absent && missing:
 		return Change{}, nil
 	case f.Absent:
-		return Change{Kind: Delete, Why: f.Why}, nil
+		return f.diffAbsent(t, info)
+	case f.Dir && !missing && info.IsDir():
+		return Change{}, nil
 	case missing:
 		return f.create(), nil
 	case info.Link != "" && f.Link == "":
@@ -151,7 +156,7 @@ func (f File) Apply(_ context.Context, t *Target) error {
 		return fmt.Errorf("cannot write %s: %s", f, f.Unknown)
 	}
 	if f.Absent {
-		return t.Host.Remove(f.Path)
+		return f.remove(t)
 	}
 	if err := t.Host.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
 		return err
@@ -182,7 +187,7 @@ func (f File) Before(_ context.Context, t *Target) (*Before, error) {
 	b := &FileBefore{Path: f.Path, Dir: f.Dir}
 	info, err := t.Host.Stat(f.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		b.Absent = true
+		b.Absent, b.Above = true, missingAbove(t.Host, f.Path)
 		return &Before{File: b}, nil
 	}
 	if err != nil {
@@ -195,6 +200,14 @@ func (f File) Before(_ context.Context, t *Target) (*Before, error) {
 		}
 	}
 	return &Before{File: b}, nil
+}
+
+// missingAbove is the highest directory above a path that is not there; empty when its own directory is.
+func missingAbove(h *host.Host, path string) (highest string) {
+	for dir := filepath.Dir(path); dir != "/" && !h.Exists(dir); dir = filepath.Dir(dir) {
+		highest = dir
+	}
+	return highest
 }
 
 // unified is a unified diff without the command line that package diff puts above it, and without passwords.

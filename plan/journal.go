@@ -12,6 +12,9 @@ import (
 // RunsDir holds one directory for each run that changed something.
 const RunsDir = "/var/lib/kubewright/runs"
 
+// journalFile is the name of a journal in the directory of its run.
+const journalFile = "journal.jsonl"
+
 // Journal records what was there before each change, durably and before the change is made.
 // Its directory appears with the first record: a run that changes nothing leaves no trace.
 // Old contents lie in files of their own, mode 0600, because they may be keys; the journal's text holds no secret.
@@ -66,7 +69,7 @@ func (j *Journal) Write(r Record) error {
 	if err != nil {
 		return fmt.Errorf("cannot write the journal: %w", err)
 	}
-	if err := j.Host.AppendFile(filepath.Join(j.dir, "journal.jsonl"), append(line, '\n'), 0o600); err != nil {
+	if err := j.Host.AppendFile(filepath.Join(j.dir, journalFile), append(line, '\n'), 0o600); err != nil {
 		return fmt.Errorf("cannot write the journal: %w", err)
 	}
 	return nil

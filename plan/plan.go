@@ -16,6 +16,8 @@ type Plan struct {
 type Section struct {
 	Phase string // "certs", or "certs/ca" for a part of it
 	Steps []Step
+	// KeepGoing means that a step which fails is no reason to leave out the others, here and in the sections after this one.
+	KeepGoing bool
 }
 
 // Item is one step with what it would do.
@@ -35,6 +37,9 @@ func (p Plan) Preview(ctx context.Context, t *Target) ([]Item, error) {
 	for _, s := range p.Sections {
 		for _, step := range s.Steps {
 			c, err := step.Diff(ctx, t)
+			if err != nil && s.KeepGoing {
+				c, err = Change{Kind: Unknown, Why: firstLine(err)}, nil
+			}
 			if err != nil {
 				return items, fmt.Errorf("%s: %w", s.Phase, err)
 			}
@@ -69,6 +74,9 @@ func (p Plan) Cut(phases ...string) (before, rest Plan) {
 
 // Final says that the step can't be taken back: it does something and has no record of before.
 func Final(s Step) bool {
+	if f, ok := s.(File); ok {
+		return f.forgets()
+	}
 	_, ok := s.(Do)
 	return ok
 }
@@ -92,7 +100,7 @@ func (p Plan) Files() Plan {
 			}
 		}
 		if files != nil {
-			out.Sections = append(out.Sections, Section{Phase: s.Phase, Steps: files})
+			out.Sections = append(out.Sections, Section{Phase: s.Phase, Steps: files, KeepGoing: s.KeepGoing})
 		}
 	}
 	return out

@@ -29,19 +29,32 @@ func Text(items []Item, o TextOptions) string {
 		if why := it.Change.Why; why != "" && !Obvious(it.Change) {
 			line += ": " + why
 		}
-		if Final(it.Step) && it.Change.Kind != Same {
+		if Final(it.Step) && it.Change.Kind != Same && it.Change.Kind != Delete { // that is said by the sign
 			line += "  (can't be taken back)"
 		}
 		if o.Paint != nil {
 			line = o.Paint(it.Change.Kind, line)
 		}
 		b.WriteString(line + "\n")
-		if it.Change.Kind == Update || o.Verbose {
+		switch _, does := it.Step.(Do); {
+		case it.Change.Kind == Update || o.Verbose:
 			b.WriteString(indent(it.Change.Lines))
+		case does:
+			b.WriteString(indent(some(it.Change.Lines)))
 		}
 	}
 	b.WriteString(Summary(items) + "\n")
 	return b.String()
+}
+
+// some are the first of many lines.
+func some(lines string) string {
+	const most = 12
+	list := strings.SplitAfter(strings.TrimSuffix(lines, "\n"), "\n")
+	if len(list) <= most+1 {
+		return lines
+	}
+	return strings.Join(list[:most], "") + fmt.Sprintf("and %d more, which -v shows\n", len(list)-most)
 }
 
 // Obvious says that the sign of a change, or the summary, tells why.

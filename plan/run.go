@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -30,14 +31,19 @@ type Runner struct {
 // It returns how many steps changed something; to have waited is no change. After an error the machine is as the steps so far
 // made it, and running the same plan again carries on.
 func (r *Runner) Run(ctx context.Context, p Plan) (changes int, err error) {
+	var failed Failures
 	for _, s := range p.Sections {
 		n, err := r.section(ctx, s)
 		changes += n
-		if err != nil {
-			return changes, err
+		var some Failures
+		switch {
+		case errors.As(err, &some):
+			failed = append(failed, some...)
+		case err != nil:
+			return changes, failed.and(err)
 		}
 	}
-	return changes, nil
+	return changes, failed.and(nil)
 }
 
 func (r *Runner) section(ctx context.Context, s Section) (changes int, err error) {
@@ -50,13 +56,23 @@ func (r *Runner) section(ctx context.Context, s Section) (changes int, err error
 			r.Observer.End(s.Phase, changes, time.Since(start), err)
 		}
 	}()
+	var failed Failures
 	for _, step := range s.Steps {
 		if err := ctx.Err(); err != nil {
-			return changes, fmt.Errorf("%s: stopped before %s: %w", s.Phase, step, context.Cause(ctx))
+			return changes, failed.and(fmt.Errorf("%s: stopped before %s: %w", s.Phase, step, context.Cause(ctx)))
 		}
 		c, err := r.step(ctx, s.Phase, step)
+		if d, ok := step.(Do); ok && d.Optional && err != nil && ctx.Err() == nil {
+			r.Target.warn(err.Error())
+			continue
+		}
 		if err != nil {
-			return changes, fmt.Errorf("%s: %w", s.Phase, err)
+			err = fmt.Errorf("%s: %w", s.Phase, err)
+			if s.KeepGoing && ctx.Err() == nil {
+				failed = append(failed, err)
+				continue
+			}
+			return changes, failed.and(err)
 		}
 		if _, waited := step.(Wait); c.Kind != Same && !waited {
 			changes++
@@ -65,7 +81,7 @@ func (r *Runner) section(ctx context.Context, s Section) (changes int, err error
 			r.Observer.Step(Item{Phase: s.Phase, Step: step, Change: c})
 		}
 	}
-	return changes, nil
+	return changes, failed.and(nil)
 }
 
 // step brings one thing in order and says what it took.
@@ -106,7 +122,7 @@ func (r *Runner) record(ctx context.Context, phase string, step Step, c Change) 
 		return nil
 	}
 	rec := Record{Phase: phase, Step: step.String(), Kind: c.Kind.String(), Why: c.Why, Final: Final(step)}
-	if u, ok := step.(Undoable); ok {
+	if u, ok := step.(Undoable); ok && !rec.Final {
 		before, err := u.Before(ctx, r.Target)
 		if err != nil {
 			return fmt.Errorf("cannot record what was there before %s: %w", step, err)

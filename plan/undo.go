@@ -2,8 +2,10 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -28,6 +30,8 @@ type FileBefore struct {
 	UID    int         `json:"uid,omitempty"`
 	GID    int         `json:"gid,omitempty"`
 	Data   []byte      `json:"-"`
+	// Above is the highest directory above Path that was not there and was made with it; empty for none.
+	Above string `json:"above,omitempty"`
 	// Blob names the file beside the journal that holds Data.
 	Blob string `json:"blob,omitempty"`
 }
@@ -65,15 +69,34 @@ func (b *Before) Undo(ctx context.Context, t *Target) error {
 func (b *FileBefore) undo(t *Target) error {
 	switch {
 	case b.Absent && b.Dir:
-		return t.Host.RemoveEmptyDir(b.Path)
+		return errors.Join(t.Host.RemoveEmptyDir(b.Path), b.undoAbove(t))
 	case b.Absent:
-		return t.Host.Remove(b.Path)
+		return errors.Join(t.Host.Remove(b.Path), b.undoAbove(t))
 	case b.Dir:
 		return nil // it was there, and stays
 	case b.Link != "":
 		return t.Host.Symlink(b.Link, b.Path)
 	}
 	return t.Host.WriteFile(b.Path, host.FileSpec{Data: b.Data, Mode: b.Mode, UID: b.UID, GID: b.GID})
+}
+
+// Parents are the directories that were made with the file, the lowest first.
+func (b *FileBefore) Parents() []string {
+	var dirs []string
+	for dir := filepath.Dir(b.Path); b.Above != "" && len(dir) >= len(b.Above); dir = filepath.Dir(dir) {
+		dirs = append(dirs, dir)
+	}
+	return dirs
+}
+
+// undoAbove removes the directories that were made with the file, as long as nothing else is in them.
+func (b *FileBefore) undoAbove(t *Target) error {
+	for _, dir := range b.Parents() {
+		if err := t.Host.RemoveEmptyDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *UnitBefore) undo(ctx context.Context, t *Target) error {

@@ -10,11 +10,15 @@ import (
 	"github.com/kubewright/kubewright/systemd"
 )
 
-// Unit is a systemd unit that should run, and start at boot.
+// Unit is a systemd unit that should run, and start at boot; or that should not.
 type Unit struct {
 	Name    string // "kubelet.service"
 	Enabled bool
 	Running bool
+	// Disabled means that it should not start at boot. Neither Enabled nor Disabled leaves that as it is.
+	Disabled bool
+	// Forgotten lists unit files and drop-ins that were removed: systemd must not go by them any more.
+	Forgotten []string
 	// RestartOn lists files that the process reads when it starts: if one is newer than the process, it is restarted.
 	RestartOn []string
 	// DropIns lists drop-in files that systemd must have read.
@@ -35,12 +39,20 @@ func (u Unit) Diff(ctx context.Context, t *Target) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if now.LoadState == "masked" || now.UnitFileState == "masked" {
+	if u.Running && (now.LoadState == "masked" || now.UnitFileState == "masked") {
 		return Change{}, fmt.Errorf("cannot start %s: it is masked; run: systemctl unmask %s", u.Name, u.Name)
 	}
 	var why []string
 	if u.Enabled && !enabled(now) {
 		why = append(why, "not enabled")
+	}
+	if u.Disabled && now.UnitFileState == "enabled" {
+		why = append(why, "enabled")
+	}
+	for _, path := range u.Forgotten {
+		if t.pending[path] || !t.Host.Exists(path) && (now.FragmentPath == path || slices.Contains(now.DropInPaths, path)) {
+			why = append(why, "systemd still goes by "+path)
+		}
 	}
 	if reason := u.restartReason(t, now); reason != "" {
 		why = append(why, reason)
@@ -53,11 +65,12 @@ func (u Unit) Diff(ctx context.Context, t *Target) (Change, error) {
 
 // restartReason says why the running process is not the one wanted; empty when it is.
 func (u Unit) restartReason(t *Target, now systemd.Unit) string {
-	active := now.ActiveState == "active"
 	switch {
-	case u.Running && !active:
+	case u.Running && now.ActiveState != "active":
 		return "not running"
-	case !u.Running && active:
+	case !u.Running && now.ActiveState == "failed":
+		return "failed"
+	case !u.Running && !ended(now):
 		return "running"
 	case !u.Running:
 		return ""
@@ -91,7 +104,11 @@ func (u Unit) restartReason(t *Target, now systemd.Unit) string {
 // it, waiting for the job's result.
 func (u Unit) Apply(ctx context.Context, t *Target) error {
 	if t.Systemd == nil {
-		return fmt.Errorf("cannot start %s: systemd can't be reached", u.Name)
+		verb := "start"
+		if !u.Running {
+			verb = "stop"
+		}
+		return fmt.Errorf("cannot %s %s: systemd can't be reached", verb, u.Name)
 	}
 	now, err := t.Systemd.Unit(ctx, u.Name)
 	if err != nil {
@@ -109,8 +126,13 @@ func (u Unit) Apply(ctx context.Context, t *Target) error {
 			return err
 		}
 	}
+	if u.Disabled && now.UnitFileState == "enabled" {
+		if err := t.Systemd.Disable(ctx, u.Name); err != nil {
+			return err
+		}
+	}
 	switch {
-	case !u.Running && now.ActiveState == "active":
+	case !u.Running && !ended(now):
 		return t.Systemd.Stop(ctx, u.Name)
 	case u.Running && why != "":
 		return t.Systemd.Restart(ctx, u.Name)
@@ -129,6 +151,10 @@ func (u Unit) Before(ctx context.Context, t *Target) (*Before, error) {
 	}
 	return &Before{Unit: &UnitBefore{Name: u.Name, Enabled: enabled(now), Running: now.ActiveState == "active"}}, nil
 }
+
+// ended says that the unit does not run, nor is about to: one that crashes is started again and again. Nor is it to be seen that it
+// has failed.
+func ended(u systemd.Unit) bool { return u.ActiveState == "inactive" || u.ActiveState == "" }
 
 // enabled says that the unit starts at boot; one that is enabled at runtime only does not.
 func enabled(u systemd.Unit) bool {

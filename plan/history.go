@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kubewright/kubewright/host"
+)
+
+// PastDir holds the records of runs whose work was taken back, so that nobody goes by them any more.
+const PastDir = "/var/lib/kubewright/past"
+
+// PastRun is one run that changed something, as its journal tells.
+type PastRun struct {
+	// Dir is where its journal is, and Command what was run, as in "init".
+	Dir, Command string
+	Records      []Record
+}
+
+// History reads the journals of all runs that were not taken back, the oldest first. What was cut off in the middle of writing is
+// left out: its change was not made. The contents of files of before are not read; see Content.
+func History(h *host.Host) ([]PastRun, error) {
+	names, err := h.ReadDir(RunsDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the journals of earlier runs: %w", err)
+	}
+	var runs []PastRun
+	for _, name := range names { // they begin with the time
+		_, command, ok := strings.Cut(name, "-")
+		if !ok {
+			continue
+		}
+		run := PastRun{Dir: filepath.Join(RunsDir, name), Command: command}
+		if run.Records, err = readJournal(h, filepath.Join(run.Dir, journalFile)); err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
+}
+
+func readJournal(h *host.Host, path string) ([]Record, error) {
+	data, err := h.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read a journal: %w", err)
+	}
+	var records []Record
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	for n, line := range lines {
+		var r Record
+		err := json.Unmarshal(line, &r)
+		switch {
+		case err == nil:
+			records = append(records, r)
+		case n == len(lines)-1: // after the last newline: nothing, or what was cut off
+		default:
+			return nil, fmt.Errorf("cannot read the journal %s: line %d is damaged", path, n+1)
+		}
+	}
+	return records, nil
+}
+
+// Origin is what was there before kubewright changed it for the first time.
+type Origin struct {
+	// Files by path, and Units by name. What no run has changed is in neither.
+	Files map[string]*FileBefore
+	Units map[string]*UnitBefore
+	// dirs are those of the runs that the files are from, by path.
+	dirs map[string]string
+}
+
+// OriginOf is what the runs, the oldest first, say of a time before them. Runs of undoing, such as reset, do not count.
+func OriginOf(runs []PastRun, undoing ...string) Origin {
+	o := Origin{Files: map[string]*FileBefore{}, Units: map[string]*UnitBefore{}, dirs: map[string]string{}}
+	for _, run := range runs {
+		for _, r := range run.Records {
+			switch b := r.Before; {
+			case b == nil || slices.Contains(undoing, run.Command):
+			case b.File != nil && o.Files[b.File.Path] == nil:
+				o.Files[b.File.Path], o.dirs[b.File.Path] = b.File, run.Dir
+			case b.Unit != nil && o.Units[b.Unit.Name] == nil:
+				o.Units[b.Unit.Name] = b.Unit
+			}
+		}
+	}
+	return o
+}
+
+// Made says that kubewright has put there what is at the path: nothing was before.
+func (o Origin) Made(path string) bool {
+	b := o.Files[path]
+	return b != nil && b.Absent
+}
+
+// Content is what was in a file that kubewright has changed.
+func (o Origin) Content(h *host.Host, path string) ([]byte, error) {
+	b := o.Files[path]
+	if b == nil || b.Blob == "" {
+		return nil, fmt.Errorf("cannot tell what was in %s: no journal has it", path)
+	}
+	return h.ReadFile(filepath.Join(o.dirs[path], b.Blob))
+}
+
+// PutAway moves the journals of all runs to PastDir, because what they tell of is gone, and removes the contents of old files
+// beside them: they may be keys.
+func PutAway(h *host.Host, runs []PastRun) error {
+	for _, run := range runs {
+		if err := putAway(h, run.Dir); err != nil {
+			return fmt.Errorf("cannot put away the record of an earlier run: %w", err)
+		}
+	}
+	return nil
+}
+
+func putAway(h *host.Host, dir string) error {
+	data, err := h.ReadFile(filepath.Join(dir, journalFile))
+	if errors.Is(err, fs.ErrNotExist) { // nothing was recorded, or this was interrupted
+		return h.RemoveTree(dir)
+	}
+	to := filepath.Join(PastDir, filepath.Base(dir))
+	if err == nil {
+		err = h.MkdirAll(to, 0o700)
+	}
+	if err == nil {
+		err = h.WriteFile(filepath.Join(to, journalFile), host.FileSpec{Data: data, Mode: 0o600})
+	}
+	if err != nil {
+		return err
+	}
+	return h.RemoveTree(dir)
+}
