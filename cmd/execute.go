@@ -39,7 +39,9 @@ func (f *runFlags) plan(ctx context.Context, s *session, list phases.Command, ou
 	if err != nil {
 		return p, err
 	}
-	out.warn(s.facts.PKI.Warnings())
+	if s.facts.PKI != nil {
+		out.warn(s.facts.PKI.Warnings())
+	}
 	for _, name := range s.facts.Patches.Ignored() {
 		out.warn([]string{fmt.Sprintf("the patch %s is left out: its name begins with no target that is patched", name)})
 	}
@@ -52,7 +54,14 @@ func (f *runFlags) plan(ctx context.Context, s *session, list phases.Command, ou
 // execute prints the plan, or makes the machine agree with it and calls closing with the number of changes.
 func (f *runFlags) execute(ctx context.Context, env *Env, s *session, p plan.Plan, list phases.Command, out *reporter, closing func(int) error) error {
 	if f.dryRun {
-		return f.preview(ctx, env, s, p, out)
+		if s.facts.Resetting == nil {
+			f.meet(ctx, env, s)
+		}
+		items, err := p.Preview(ctx, s.target)
+		if err != nil {
+			return err
+		}
+		return out.plan(items)
 	}
 	s.target.Progress = out.progress
 	s.target.Warn = func(message string) { out.warn([]string{message}) }
@@ -72,18 +81,13 @@ func (f *runFlags) execute(ctx context.Context, env *Env, s *session, p plan.Pla
 	return closing(changes)
 }
 
-// preview prints the plan. A cluster that answers is asked, too.
-func (f *runFlags) preview(ctx context.Context, env *Env, s *session, p plan.Plan, out *reporter) error {
+// meet asks the cluster in a preview, too, if it answers.
+func (f *runFlags) meet(ctx context.Context, env *Env, s *session) {
 	// A plan for another machine is no reason to talk to that machine.
 	s.target.Elsewhere = f.elsewhere() || s.facts.Joining == nil && !env.Machine.HasAddress(s.facts.Config.Init.LocalAPIEndpoint.AdvertiseAddress)
 	if !s.target.Elsewhere {
 		s.target.API = reachable(ctx, s.facts)
 	}
-	items, err := p.Preview(ctx, s.target)
-	if err != nil {
-		return err
-	}
-	return out.plan(items)
 }
 
 // interrupted adds what to do next to the error of a run that had begun.

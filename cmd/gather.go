@@ -30,6 +30,8 @@ type session struct {
 	// late, when set, is asked for the rest of the plan when the run has come to the first of the phases lateAt.
 	late   func(ctx context.Context, rest plan.Plan) (plan.Plan, error)
 	lateAt []string
+	// noRuntime is why the container runtime can't be reached.
+	noRuntime error
 	// lost ends the run when a lock that it holds in the cluster was lost.
 	lost func(error)
 }
@@ -63,7 +65,7 @@ func (s *session) close() {
 func (f *initFlags) gather(ctx context.Context, env *Env, h *host.Host, in *initInput) (*session, error) {
 	s := &session{host: h, target: &plan.Target{Host: h}}
 	if !f.elsewhere() {
-		s = connect(ctx, env, h, in.config)
+		s = connect(ctx, env, h, in.config.Init.NodeRegistration.CRISocket)
 	}
 	patches, err := manifests.Patches(in.patches)
 	if err != nil {
@@ -93,7 +95,7 @@ func (f *initFlags) gather(ctx context.Context, env *Env, h *host.Host, in *init
 }
 
 // connect reaches systemd and the runtime. That they can't be reached is for the checks to say; a plan goes without.
-func connect(ctx context.Context, env *Env, h *host.Host, c *config.Config) *session {
+func connect(ctx context.Context, env *Env, h *host.Host, criSocket string) *session {
 	s := &session{host: h, target: &plan.Target{Host: h}}
 	patiently := func(try func(context.Context)) { // each has its own time: one that hangs is no reason to go without the other
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -106,7 +108,8 @@ func connect(ctx context.Context, env *Env, h *host.Host, c *config.Config) *ses
 		}
 	})
 	patiently(func(ctx context.Context) {
-		if r, err := env.Machine.Runtime(ctx, s.host, c.Init.NodeRegistration.CRISocket); err == nil {
+		r, err := env.Machine.Runtime(ctx, s.host, criSocket)
+		if s.noRuntime = err; err == nil {
 			s.target.Runtime = r
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/kubewright/kubewright/etcd/etcdtest"
+	"github.com/kubewright/kubewright/host"
 )
 
 // killed is what a run panics with that is killed: nothing is cleaned up.
@@ -33,7 +34,7 @@ func (m *fakeMachine) killAt(write int, args ...string) (dead bool) {
 		return nil
 	}
 	defer func() {
-		m.host.Fault = nil
+		m.host = &host.Host{Root: m.host.Root} // the next process knows nothing of this one
 		r := recover()
 		if _, dead = r.(killed); r != nil && !dead {
 			panic(r)

@@ -272,7 +272,7 @@ func (c *fakeCluster) register(name string, ready corev1.ConditionStatus) {
 	c.objects["/api/v1/nodes/"+name] = &corev1.Node{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
-		Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{{
+		Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.9.0.2"}}, Conditions: []corev1.NodeCondition{{
 			Type: corev1.NodeReady, Status: ready, LastHeartbeatTime: metav1.NewTime(time.Now().Add(2 * time.Second)),
 		}}},
 	}

@@ -42,7 +42,7 @@ func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *join
 			return nil, err
 		}
 	}
-	s := connect(ctx, env, h, c)
+	s := connect(ctx, env, h, c.Init.NodeRegistration.CRISocket)
 	s.lost = lost
 	if s.facts, err = f.facts(ctx, env, s, in, c, found); err != nil {
 		return s, err

@@ -16,6 +16,7 @@ import (
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
+	"github.com/kubewright/kubewright/host/network"
 	"github.com/kubewright/kubewright/pki"
 	"github.com/kubewright/kubewright/preflight"
 	"github.com/kubewright/kubewright/systemd"
@@ -58,6 +59,7 @@ func (m *fakeMachine) Hostname() (string, error)                 { return m.name
 func (m *fakeMachine) DefaultAddress(bool) (string, error)       { return "10.9.0.2", nil }
 func (m *fakeMachine) Resolved(context.Context, *host.Host) bool { return false }
 func (m *fakeMachine) HasAddress(string) bool                    { return true }
+func (m *fakeMachine) Network(bool) []network.Part               { return nil }
 func (m *fakeMachine) Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine {
 	return preflight.Machine{Host: h, Systemd: s, Runtime: r}
 }
@@ -89,12 +91,14 @@ func (m *fakeMachine) credentials(node string, life time.Duration) {
 	m.write(config.KubeletKubeconfig, data)
 }
 
+// write is the work of others: a fault of the host is none of theirs.
 func (m *fakeMachine) write(path string, data []byte) {
 	m.t.Helper()
-	if err := m.host.MkdirAll(path[:strings.LastIndex(path, "/")], 0o755); err != nil {
+	h := &host.Host{Root: m.host.Root}
+	if err := h.MkdirAll(path[:strings.LastIndex(path, "/")], 0o755); err != nil {
 		m.t.Fatal(err)
 	}
-	if err := m.host.WriteFile(path, host.FileSpec{Data: data, Mode: 0o600}); err != nil {
+	if err := h.WriteFile(path, host.FileSpec{Data: data, Mode: 0o600}); err != nil {
 		m.t.Fatal(err)
 	}
 }

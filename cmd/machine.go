@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/kubewright/kubewright/host"
+	"github.com/kubewright/kubewright/host/network"
 	"github.com/kubewright/kubewright/preflight"
 	"github.com/kubewright/kubewright/systemd"
 )
@@ -35,6 +36,8 @@ type Machine interface {
 	Resolved(ctx context.Context, h *host.Host) bool
 	// HasAddress says whether an IP address belongs to this machine.
 	HasAddress(address string) bool
+	// Network finds what Kubernetes has left in the network of the machine's kernel.
+	Network(cni bool) []network.Part
 	// Preflight is what the checks look at.
 	Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine
 }
@@ -91,6 +94,8 @@ func (realMachine) HasAddress(address string) bool {
 	has, err := host.HasAddress(want)
 	return err == nil && has
 }
+
+func (realMachine) Network(cni bool) []network.Part { return network.Parts(cni) }
 
 func (realMachine) Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine {
 	return preflight.NewMachine(h, s, r)

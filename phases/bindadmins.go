@@ -17,7 +17,7 @@ import (
 // bindsAdmins says that the cluster may not know yet what its administrators may do. Credentials that the user names, and a
 // cluster that is joined, are taken as they are.
 func (f *Facts) bindsAdmins() bool {
-	return f.Joining == nil && f.AdminKubeconfig == config.AdminKubeconfig
+	return f.Joining == nil && f.Resetting == nil && f.AdminKubeconfig == config.AdminKubeconfig
 }
 
 // bindAdmins gives the group of admin.conf its rights. The first time only super-admin.conf may do so.

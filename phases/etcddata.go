@@ -28,8 +28,22 @@ func etcdDataDir(f *Facts) string {
 	return dataDirOf(etcdPod(data))
 }
 
+// EtcdDataDirs are the directories of the machine in which an etcd keeps its data: that of --data-dir, and of --wal-dir if its log
+// is elsewhere.
+func EtcdDataDirs(pod *corev1.Pod) []string {
+	var dirs []string
+	for _, flag := range []string{"data-dir", "wal-dir"} {
+		if dir := dirOf(pod, flag); dir != "" && !slices.ContainsFunc(dirs, func(d string) bool { return below(dir, d) }) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
 // dataDirOf is the directory of the machine that etcd's --data-dir means.
-func dataDirOf(pod *corev1.Pod) string {
+func dataDirOf(pod *corev1.Pod) string { return dirOf(pod, "data-dir") }
+
+func dirOf(pod *corev1.Pod, flag string) string {
 	if pod == nil {
 		return ""
 	}
@@ -38,7 +52,7 @@ func dataDirOf(pod *corev1.Pod) string {
 	for words := slices.Concat(c.Command, c.Args); len(words) > 0; words = words[1:] {
 		name, value, joined := strings.Cut(strings.TrimPrefix(words[0], "-"), "=")
 		switch {
-		case name != "-data-dir" && name != "data-dir":
+		case strings.TrimPrefix(name, "-") != flag:
 		case joined:
 			inside = filepath.Clean(value)
 		case len(words) > 1:

@@ -70,6 +70,10 @@ type Facts struct {
 	// Joining is set when this machine joins a cluster that is there.
 	Joining *Joining
 
+	// Resetting is set when what init or join made of this machine is taken back. Then only Host, Runtime, Skip, Named, Lenient and
+	// Now are set beside it.
+	Resetting *Resetting
+
 	// Client connects with one of the kubeconfigs, to this machine's API server.
 	Client func(kubeconfigPath string) (*cluster.Client, error)
 	// AdminKubeconfig is the path of the credentials that are used.

@@ -23,6 +23,8 @@ type Phase struct {
 	Flags []string
 	// Steps says what should be. Nil for a phase that has parts, or that only prints.
 	Steps func(context.Context, *Facts) ([]plan.Step, error)
+	// KeepGoing means that a step which fails is no reason to leave out the others.
+	KeepGoing bool
 	// Sub are the phase's parts, in order.
 	Sub []Phase
 }
@@ -46,7 +48,9 @@ func (c Command) Plan(ctx context.Context, f *Facts) (plan.Plan, error) {
 		if steps == nil {
 			continue
 		}
-		p.Sections = append(p.Sections, plan.Section{Phase: ph.Name, Steps: slices.DeleteFunc(steps, again(made))})
+		p.Sections = append(p.Sections, plan.Section{
+			Phase: ph.Name, Steps: slices.DeleteFunc(steps, again(made)), KeepGoing: ph.KeepGoing,
+		})
 	}
 	if f.bindsAdmins() {
 		beforeAPI(p, bindAdmins(f))
@@ -69,7 +73,7 @@ func beforeAPI(p plan.Plan, step plan.Step) {
 func again(made map[string]bool) func(plan.Step) bool {
 	return func(s plan.Step) bool {
 		dir, ok := s.(plan.File)
-		if !ok || !dir.Dir {
+		if !ok || !dir.Dir || dir.Absent {
 			return false
 		}
 		before := made[dir.Path]

@@ -90,3 +90,20 @@ func (r Row) keyPath(dir string) string  { return path.Join(dir, r.base+".key") 
 
 // publicPath is the public half of a row that has no certificate.
 func (r Row) publicPath(dir string) string { return path.Join(dir, r.base+".pub") }
+
+// WellKnown are the paths of all files that are made in a directory of certificates, whatever the configuration. A CA's key comes
+// last: as long as it is there, what is beside it is no external CA's.
+func WellKnown(dir string) []string {
+	var files, keys []string
+	for _, r := range Certificates() {
+		switch {
+		case r.Name == saRow:
+			files = append(files, r.publicPath(dir), r.keyPath(dir))
+		case r.ca == "":
+			files, keys = append(files, r.certPath(dir)), append(keys, r.keyPath(dir))
+		default:
+			files = append(files, r.certPath(dir), r.keyPath(dir))
+		}
+	}
+	return append(files, keys...)
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
+	"github.com/kubewright/kubewright/host/network"
 	"github.com/kubewright/kubewright/preflight"
 	"github.com/kubewright/kubewright/systemd"
 	"github.com/kubewright/kubewright/systemd/systemdtest"
@@ -113,6 +114,7 @@ func (m *node) DefaultAddress(bool) (string, error)       { return m.health.Stri
 func (m *node) LoopbackAddress() (string, error)          { return m.health.String(), nil }
 func (m *node) Resolved(context.Context, *host.Host) bool { return false }
 func (m *node) HasAddress(address string) bool            { return address == m.health.String() }
+func (m *node) Network(bool) []network.Part               { return nil } // the kernel's is this machine's
 func (m *node) Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine {
 	return preflight.Machine{
 		Host: h, Systemd: s, Runtime: r,

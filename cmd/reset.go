@@ -1,0 +1,127 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/phases"
+	"github.com/kubewright/kubewright/plan"
+)
+
+func newReset(env *Env) *cobra.Command {
+	f := &resetFlags{}
+	list := phases.Reset()
+	c := &cobra.Command{
+		Use:   "reset",
+		Short: "Take back what init or join made of this machine",
+		Long: "reset takes back what init or join made of this machine, whether kubewright's or kubeadm's: the node leaves its cluster, and\n" +
+			"the machine is as it was before. What others have put there stays. It can be interrupted and run again at any time.\n\n" +
+			"The phases, in order:\n" + phaseTable(list),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), env, c.Flags(), list) },
+	}
+	c.Flags().AddFlagSet(f.flagSet())
+	f.runFlags.add(c.Flags())
+	c.AddCommand(newPhases(env, list, func() command { return &resetFlags{} }))
+	return c
+}
+
+// run is reset, or one phase of it.
+func (f *resetFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command) error {
+	if err := f.runFlags.check(); err != nil {
+		return err
+	}
+	if f.elsewhere() {
+		return errors.New("cannot use --root with reset: it is about this machine, not about files alone; use --dry-run to see what would go")
+	}
+	out := newReporter(env, f.runFlags)
+	return out.finish(f.runOn(ctx, env, flags, list, out))
+}
+
+func (f *resetFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command, out *reporter) error {
+	h := env.Machine.Host(f.root)
+	c, err := f.load(env, flags)
+	if err != nil {
+		return err
+	}
+	out.warn(c.Warnings)
+	if err := phases.Reset().CheckSkip(c.SkipPhases); err != nil {
+		return err
+	}
+	f.dryRun, f.force = c.DryRun, c.Force
+	unlock, err := f.begin(ctx, env, h, list)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s, err := f.gather(ctx, env, h, c, flags, out)
+	if s != nil {
+		defer s.close()
+	}
+	if err != nil {
+		return err
+	}
+	p, err := f.plan(ctx, s, list, out)
+	if err != nil {
+		return err
+	}
+	out.warn(beforehand(s.facts))
+	if f.asks(s.facts) {
+		if err := confirm(env, out, s.facts.Resetting); err != nil {
+			return err
+		}
+	}
+	return f.execute(ctx, env, s, p, list, out, func(changes int) error { return f.closing(s, changes, out) })
+}
+
+// closing puts away the records of the runs that were taken back, and says what was left alone.
+func (f *resetFlags) closing(s *session, changes int, out *reporter) error {
+	if f.phase == "" && len(s.facts.Skip) == 0 {
+		runs, err := plan.History(s.host)
+		if err == nil {
+			err = plan.PutAway(s.host, runs)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if out.json != nil {
+		out.json.emit(event{Event: "result", Changes: &changes, Node: s.facts.Resetting.Node})
+		return nil
+	}
+	if changes == 0 {
+		out.line("Nothing to do: everything is as it should be.")
+	} else if f.phase == "" {
+		out.line("\nThis machine is no node any more.")
+	}
+	for _, left := range leftAlone(s) {
+		out.line("Left alone: %s", left)
+	}
+	if e := s.facts.Resetting.Etcd; e != nil {
+		for _, dir := range e.MovedTo {
+			if s.host.Exists(dir) {
+				out.line("etcd's data is in %s now. Delete it when nobody needs it any more.", dir)
+			}
+		}
+	}
+	return nil
+}
+
+// leftAlone names what a user may look for among what reset takes away, and does not.
+func leftAlone(s *session) []string {
+	var left []string
+	if names, err := s.host.ReadDir(config.ManifestsDir); err == nil {
+		for _, name := range names {
+			left = append(left, config.ManifestsDir+"/"+name+" (no static pod of init or join)")
+		}
+	}
+	r := s.facts.Resetting
+	if names, err := s.host.ReadDir(r.CertificatesDir); err == nil && len(names) > 0 {
+		left = append(left, r.CertificatesDir+" (what was there before, or is of others)")
+	}
+	return left
+}

@@ -1,0 +1,254 @@
+package cmd
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/host"
+)
+
+// tree is what is on the machine, by path, but for our own records.
+func (m *fakeMachine) tree() map[string]string {
+	m.t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(m.host.Root, func(path string, d fs.DirEntry, err error) error {
+		name := strings.TrimPrefix(path, m.host.Root)
+		if err != nil || strings.HasPrefix(name, "/var/lib/kubewright") || name == "/run/kubewright.lock" {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		text := info.Mode().String()
+		if info.Mode().IsRegular() {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text += " " + string(data)
+		}
+		found[name] = text
+		return nil
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return found
+}
+
+// reset runs a reset that has to work.
+func (m *fakeMachine) reset(more ...string) (stderr string) {
+	m.t.Helper()
+	code, _, stderr := m.run(append([]string{"reset", "--force"}, more...)...)
+	if code != 0 {
+		m.t.Fatalf("reset: exit code %d\n%s", code, stderr)
+	}
+	return stderr
+}
+
+// same fails the test when the machine is not as it was.
+func (m *fakeMachine) same(before map[string]string) {
+	m.t.Helper()
+	if diff := cmp.Diff(before, m.tree()); diff != "" {
+		m.t.Errorf("the machine is not as it was (-before +after):\n%s", diff)
+	}
+}
+
+// newWorker is a machine on which others have put something, and the arguments with which it joins.
+func newWorker(t *testing.T) (m *fakeMachine, args []string) {
+	t.Helper()
+	c := newCluster(t)
+	for path, kind := range map[string]string{"/api/v1/pods": "PodList", "/apis/certificates.k8s.io/v1/certificatesigningrequests": "CertificateSigningRequestList"} {
+		c.objects[path] = map[string]any{"kind": kind, "apiVersion": "v1", "items": []any{}}
+	}
+	m = newMachine(t, c, "w1")
+	m.write("/etc/kubernetes-audit.yaml", []byte("others'"))
+	m.write("/etc/systemd/system/kubelet.service.d/20-own.conf", []byte("[Service]\n"))
+	return m, c.joins()
+}
+
+func TestResetWorker(t *testing.T) {
+	m, args := newWorker(t)
+	before := m.tree()
+	joined(t, m, args...)
+	m.done.Wait()
+	m.runtime.SetKubeletPods(host.Pod{ID: "1", Namespace: "default", Name: "web"}, host.Pod{ID: "2", Namespace: "kube-system", Name: "x", Static: true})
+	code, stdout, stderr := m.run("reset", "--dry-run")
+	for _, want := range []string{"pod default/web", "Node w1", "- file /etc/kubernetes/kubelet.conf", "- directory /var/lib/kubelet", "- directory /etc/kubernetes\n"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("the plan does not have %q", want)
+		}
+	}
+	if code != 0 || t.Failed() {
+		t.Fatalf("dry run: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	m.reset()
+	m.same(before)
+	if pods, _ := m.runtime.KubeletPods(t.Context()); len(pods) > 0 {
+		t.Errorf("pods are left: %v", pods)
+	}
+	if m.cluster.objects["/api/v1/nodes/w1"] != nil {
+		t.Error("the Node is left")
+	}
+	if u, err := m.systemd.Unit(t.Context(), config.KubeletService); err != nil || u.ActiveState == "active" || u.LoadState == "loaded" {
+		t.Errorf("the kubelet's unit: %+v, %v", u, err)
+	}
+	if stderr := m.reset(); !strings.Contains(stderr, "Nothing to do") {
+		t.Errorf("the second time:\n%s", stderr)
+	}
+	joined(t, m, args...) // and back again
+}
+
+// TestResetKilled kills reset at every write, and repeats it: the machine is as it was before the join.
+func TestResetKilled(t *testing.T) {
+	m, args := newWorker(t)
+	joined(t, m, args...)
+	m.done.Wait()
+	writes := 0
+	m.host.Fault = func(string, string) error { writes++; return nil }
+	m.reset()
+	if writes < 30 {
+		t.Fatalf("reset made %d changes", writes)
+	}
+	for at := 1; at <= writes; at++ {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			t.Parallel()
+			m, args := newWorker(t)
+			before := m.tree()
+			joined(t, m, args...)
+			m.done.Wait()
+			if !m.killAt(at, "reset", "--force") {
+				t.Fatal("it was not killed")
+			}
+			m.reset()
+			m.same(before)
+		})
+	}
+}
+
+// TestResetAfterKilledJoin resets what a join has left that was killed at some write.
+func TestResetAfterKilledJoin(t *testing.T) {
+	m, args := newWorker(t)
+	writes := 0
+	m.host.Fault = func(string, string) error { writes++; return nil }
+	joined(t, m, args...)
+	m.done.Wait()
+	for at := 1; at <= writes; at += 2 {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			t.Parallel()
+			m, args := newWorker(t)
+			before := m.tree()
+			if !m.killAt(at, args...) {
+				t.Fatal("it was not killed")
+			}
+			m.done.Wait()
+			m.reset()
+			m.same(before)
+		})
+	}
+}
+
+// A machine that no tool has made a node is left as it is.
+func TestResetNothing(t *testing.T) {
+	m := newMachine(t, newCluster(t), "w1")
+	before := m.tree()
+	if stderr := m.reset(); !strings.Contains(stderr, "Nothing to do") {
+		t.Errorf("stderr:\n%s", stderr)
+	}
+	m.same(before)
+}
+
+// Without an answer of y nothing is changed.
+func TestResetAsks(t *testing.T) {
+	m, args := newWorker(t)
+	joined(t, m, args...)
+	m.done.Wait()
+	before := m.tree()
+	code, _, stderr := m.run("reset")
+	if code != 1 || !strings.Contains(stderr, "Are you sure? [y/N]") || !strings.Contains(stderr, "nothing was changed") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	m.same(before)
+}
+
+// What a kubelet may not remove is told, with what to do, and the machine is reset nevertheless.
+func TestResetForbidden(t *testing.T) {
+	m, args := newWorker(t)
+	before := m.tree()
+	joined(t, m, args...)
+	m.done.Wait()
+	m.cluster.refuse = func(r *http.Request) int {
+		if r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/nodes/w1") {
+			return http.StatusForbidden
+		}
+		return 0
+	}
+	if stderr := m.reset(); !strings.Contains(stderr, "kubectl delete node w1") {
+		t.Errorf("stderr:\n%s", stderr)
+	}
+	m.same(before)
+}
+
+// A part that fails is told, the others are done, and the exit code tells.
+func TestResetFailures(t *testing.T) {
+	m, args := newWorker(t)
+	joined(t, m, args...)
+	m.done.Wait()
+	m.systemd.Fail("stop", config.KubeletService, "timeout")
+	m.host.Unmounter = func(path string, _ int) error { return fmt.Errorf("%s is busy", path) }
+	m.write("/proc/self/mountinfo", []byte(fmt.Sprintf("40 30 0:35 / %s rw - tmpfs tmpfs rw\n", config.KubeletDir+"/pods/a/volumes/v")))
+	code, _, stderr := m.run("reset", "--force")
+	for _, want := range []string{"parts failed", "volumes/v is busy", "kubelet.service"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("stderr does not have %q", want)
+		}
+	}
+	left := slices.DeleteFunc(slices.Sorted(maps.Keys(m.tree())), func(path string) bool { return !strings.HasPrefix(path, "/etc/kubernetes/") })
+	if code != 1 || len(left) > 0 || t.Failed() {
+		t.Errorf("exit code %d, left: %v\n%s", code, left, stderr)
+	}
+	m.systemd.Fail("stop", config.KubeletService, "")
+	m.host.Unmounter = func(string, int) error { return m.host.Remove("/proc/self/mountinfo") }
+	m.reset()
+}
+
+// Each mistake in the command line is told, and changes nothing.
+func TestResetErrors(t *testing.T) {
+	m, args := newWorker(t)
+	joined(t, m, args...)
+	m.done.Wait()
+	before := m.tree()
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"skip":       {[]string{"--skip-phases", "cleanup"}, `cannot skip phase "cleanup"`},
+		"root":       {[]string{"--root", "/x"}, "cannot use --root with reset"},
+		"cert-dir":   {[]string{"--cert-dir", "pki"}, "certificatesDir"},
+		"kubeconfig": {[]string{"--kubeconfig", "/none"}, "/none"},
+		"json":       {[]string{"-o", "json"}, "--force"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := append([]string{"reset"}, c.args...)
+			if name != "json" {
+				args = append(args, "-f")
+			}
+			code, stdout, stderr := m.run(args...)
+			if code != 1 || !strings.Contains(stdout+stderr, c.want) {
+				t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+			}
+			m.same(before)
+		})
+	}
+}

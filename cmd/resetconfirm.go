@@ -1,0 +1,57 @@
+package cmd
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/phases"
+)
+
+// asks says whether the user is asked first: in the phase preflight, as with kubeadm, unless there is nothing to lose.
+func (f *resetFlags) asks(facts *phases.Facts) bool {
+	return !f.dryRun && !f.force && !facts.Skips("preflight") && (f.phase == "" || f.phase == "preflight")
+}
+
+// beforehand says what the user should know before anything happens.
+func beforehand(facts *phases.Facts) []string {
+	r := facts.Resetting
+	var list []string
+	if r.LastOfCluster() && !facts.Skips("remove-etcd-member") {
+		fate := "is moved aside"
+		if r.Etcd.Wipe {
+			fate = "is deleted"
+		}
+		list = append(list, fmt.Sprintf("node %s is the last control plane of its cluster: the cluster ends with it, and its data %s", r.Node, fate))
+	} else if slices.Equal(r.ControlPlanes, []string{r.Node}) {
+		list = append(list, fmt.Sprintf("node %s is the last control plane of its cluster: what is in the external etcd stays", r.Node))
+	}
+	if e := r.Etcd; e != nil && e.Standing.Refusal != nil && e.Regardless {
+		list = append(list, "this member of etcd goes although the cluster may lose its data, because of --force-data-loss:\n"+e.Standing.Refusal.Error())
+	}
+	if r.ExternalCA(facts) && !r.Ours {
+		list = append(list, "the certificates in "+r.CertificatesDir+" are of an external CA: they stay")
+	}
+	return list
+}
+
+// confirm asks on stderr and reads the answer from stdin: y, as with kubeadm, or yes.
+func confirm(env *Env, out *reporter, r *phases.Resetting) error {
+	if out.json != nil {
+		return errors.New("cannot ask whether to go on: the output is JSON\nsay so with --force")
+	}
+	out.line("This takes back what init or join made of this machine, node %s: the kubelet and its pods, the files below %s and %s.",
+		r.Node, config.KubernetesDir, r.KubeletDir)
+	fmt.Fprint(env.Stderr, "Are you sure? [y/N]: ")
+	answer, err := bufio.NewReader(env.Stdin).ReadString('\n')
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
+		return nil
+	}
+	if err != nil && answer == "" {
+		fmt.Fprintln(env.Stderr)
+	}
+	return errors.New("stopped, and nothing was changed: the answer was not y\nto go on without being asked: --force")
+}
