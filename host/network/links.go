@@ -23,9 +23,8 @@ func named(kind string, name string) link {
 
 func (l link) is(name, kind string) bool { return kind == l.kind && l.name.MatchString(name) }
 
-// kubeLinks are made by Kubernetes itself.
+// kubeLinks are made by Kubernetes itself, besides ipvsLink.
 var kubeLinks = []link{
-	named("dummy", "kube-ipvs0"),   // holds the addresses of services in kube-proxy's mode ipvs
 	named("dummy", "nodelocaldns"), // of the addon NodeLocal DNSCache
 }
 
@@ -67,16 +66,20 @@ func linksPart(name string, ours []link) Part {
 			if err != nil {
 				return err
 			}
-			var failed []error
-			for _, l := range there {
-				// The other end of a pair goes with the first.
-				if err := netlink.LinkDel(l); err != nil && !errors.Is(err, unix.ENODEV) {
-					failed = append(failed, fmt.Errorf("cannot delete the link %s: %w", l.Attrs().Name, err))
-				}
-			}
-			return errors.Join(failed...)
+			return removeLinks(there)
 		},
 	}
+}
+
+func removeLinks(links []netlink.Link) error {
+	var failed []error
+	for _, l := range links {
+		// The other end of a pair goes with the first.
+		if err := netlink.LinkDel(l); err != nil && !errors.Is(err, unix.ENODEV) {
+			failed = append(failed, fmt.Errorf("cannot delete the link %s: %w", l.Attrs().Name, err))
+		}
+	}
+	return errors.Join(failed...)
 }
 
 func find(ours []link) ([]netlink.Link, error) {

@@ -84,7 +84,7 @@ func TestLinkNames(t *testing.T) {
 		is := func(links []link) bool {
 			return slices.ContainsFunc(links, func(l link) bool { return l.is(c.name, c.kind) })
 		}
-		if kube, cni := is(kubeLinks), is(cniLinks); kube != c.kube || cni != c.cni {
+		if kube, cni := is(append([]link{ipvsLink}, kubeLinks...)), is(cniLinks); kube != c.kube || cni != c.cni {
 			t.Errorf("%s of kind %s: kube %v, cni %v; want %v, %v", c.name, c.kind, kube, cni, c.kube, c.cni)
 		}
 	}

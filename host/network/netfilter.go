@@ -25,13 +25,14 @@ const attempts = 20
 // the whole. They also do not say which generation of the rules a change was made for. Here only names and handles are read.
 type netfilter struct{ *netlink.Conn }
 
-func dial(ctx context.Context) (*netfilter, error) {
-	c, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+// dial opens a connection to a part of the kernel, with the deadline of the context.
+func dial(ctx context.Context, part int) (*netlink.Conn, error) {
+	c, err := netlink.Dial(part, nil)
 	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EAFNOSUPPORT) {
 		return nil, errAbsent
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot talk to the kernel's packet filter: %w", err)
+		return nil, fmt.Errorf("cannot talk to the kernel's network: %w", err)
 	}
 	if end, ok := ctx.Deadline(); ok {
 		if err := c.SetDeadline(end); err != nil {
@@ -39,7 +40,7 @@ func dial(ctx context.Context) (*netfilter, error) {
 			return nil, err
 		}
 	}
-	return &netfilter{c}, nil
+	return c, nil
 }
 
 // message makes one message of a subsystem: the header that all have, and the attributes.
@@ -137,32 +138,36 @@ func (n *netfilter) batch(generation uint32, changes []netlink.Message) error {
 	return err
 }
 
+// with does something with a connection. A kernel without a packet filter, or without this part of it, has nothing of ours.
+func with(ctx context.Context, do func(n *netfilter) error) error {
+	c, err := dial(ctx, unix.NETLINK_NETFILTER)
+	if err == nil {
+		defer c.Close()
+		err = do(&netfilter{c})
+	}
+	if errors.Is(err, errAbsent) {
+		return nil
+	}
+	return err
+}
+
 // retry does what looks at the rules and changes them, until nobody else changed them meanwhile.
 func retry(ctx context.Context, do func(n *netfilter, generation uint32) error) error {
+	err := errChanged
 	for range attempts {
-		if err := ctx.Err(); err != nil {
+		if err = ctx.Err(); err != nil {
 			return err
 		}
-		err := once(ctx, do)
-		if errors.Is(err, errAbsent) {
-			return nil
-		}
+		err = with(ctx, func(n *netfilter) error {
+			generation, err := n.generation()
+			if err != nil {
+				return err
+			}
+			return do(n, generation)
+		})
 		if !errors.Is(err, errChanged) {
 			return err
 		}
 	}
-	return errChanged
-}
-
-func once(ctx context.Context, do func(n *netfilter, generation uint32) error) error {
-	n, err := dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer n.Close()
-	generation, err := n.generation()
-	if err != nil {
-		return err
-	}
-	return do(n, generation)
+	return err
 }

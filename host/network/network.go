@@ -15,23 +15,25 @@ type Part struct {
 	Remove func(ctx context.Context) error
 }
 
-// Parts returns the parts in the order in which they can be removed: rules before the sets that they name, services before the
-// link that holds their addresses. With cni also those of known CNI plug-ins.
+// Parts returns the parts in the order in which they can be removed: rules before the sets and counters that they name. With
+// cni also those of known CNI plug-ins.
 func Parts(cni bool) []Part {
 	parts := []Part{
 		tablesPart("nftables tables of kube-proxy", kubeTables),
 		chainsPart("iptables chains of kube-proxy and the kubelet", kubeChains),
 		legacyPart("legacy iptables chains of kube-proxy and the kubelet", kubeChains),
+		setsPart("IP sets of kube-proxy", kubeSets),
+		countersPart("nfacct counters of kube-proxy", kubeCounters),
+		ipvsPart("IPVS services and link of kube-proxy"),
+		linksPart("network links of cluster addons", kubeLinks),
 	}
 	if cni {
 		parts = append(parts,
 			tablesPart("nftables tables of CNI plug-ins", cniTables),
 			chainsPart("iptables chains of CNI plug-ins", cniChains),
-			legacyPart("legacy iptables chains of CNI plug-ins", cniChains))
-	}
-	parts = append(parts, linksPart("network links of kube-proxy", kubeLinks))
-	if cni {
-		parts = append(parts, linksPart("network links of CNI plug-ins", cniLinks))
+			legacyPart("legacy iptables chains of CNI plug-ins", cniChains),
+			setsPart("IP sets of CNI plug-ins", cniSets),
+			linksPart("network links of CNI plug-ins", cniLinks))
 	}
 	return parts
 }
