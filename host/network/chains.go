@@ -2,7 +2,9 @@ package network
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -10,19 +12,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kubeChains begin the names of the chains of kube-proxy (in its modes iptables and ipvs) and of the kubelet. All rules that
-// they put into chains of others jump to one of these.
-var kubeChains = []string{"KUBE-"}
+// owner says which chains and rules of iptables are somebody's.
+type owner struct {
+	chains  []string       // how the names of their chains begin
+	comment *regexp.Regexp // a comment that all rules have that they put into chains of others without jumping to their own; or nil
+}
 
-// cniChains begin the names of the chains of CNI plug-ins.
-var cniChains = []string{
-	"CNI-", // portmap, bridge, ptp, firewall
-	"cali-",
-	"FLANNEL-",
-	"CILIUM_",
-	"OLD_CILIUM_", // while it replaces its chains
-	"WEAVE-",
-	"ANTREA-",
+// kubeChains are those of kube-proxy (in its modes iptables and ipvs) and of the kubelet. All rules that they put into chains of
+// others jump to one of these.
+var kubeChains = owner{chains: []string{"KUBE-"}}
+
+// cniChains are those of CNI plug-ins.
+var cniChains = owner{
+	chains: []string{
+		"CNI-", // portmap, bridge, ptp, firewall
+		"cali-",
+		"FLANNEL-",
+		"CILIUM_",
+		"OLD_CILIUM_", // while it replaces its chains
+		"WEAVE-",
+		"ANTREA-",
+	},
+	comment: regexp.MustCompile(`^cali:[A-Za-z0-9_-]{16}$`), // Calico hashes its rules
+}
+
+func (o owner) hasChain(name string) bool { return begins(name, o.chains) }
+
+func (o owner) hasComment(comments []string) bool {
+	return o.comment != nil && slices.ContainsFunc(comments, o.comment.MatchString)
 }
 
 // builtin are the tables of iptables, and which chains of theirs iptables makes by itself.
@@ -37,17 +54,17 @@ var builtin = map[string][]string{
 // removal is what of one table goes.
 type removal struct {
 	table  table
-	jumps  []rule // in chains of others
+	rules  []rule // in chains of others
 	chains []string
 	whole  bool // nothing of others is left in the table then
 }
 
-// remove says what of a table goes, if the chains with such names do. A table that has nothing but the chains that iptables
+// remove says what of a table goes, if what is its owner's does. A table that has nothing but the chains that iptables
 // makes when it puts the first rule there goes with the last rule: it was made for ours.
-func remove(t table, chains []chain, rules []rule, prefixes []string) removal {
+func remove(t table, chains []chain, rules []rule, o owner) removal {
 	r := removal{table: t, whole: t.plain && int(t.uses) == len(chains)}
 	for _, c := range chains {
-		if begins(c.name, prefixes) && !c.base {
+		if o.hasChain(c.name) && !c.base {
 			r.chains = append(r.chains, c.name)
 		} else if !c.base || !c.accept || !slices.Contains(builtin[t.name], c.name) {
 			r.whole = false
@@ -56,15 +73,18 @@ func remove(t table, chains []chain, rules []rule, prefixes []string) removal {
 	for _, one := range rules {
 		switch {
 		case slices.Contains(r.chains, one.chain):
-		case slices.Contains(r.chains, one.to):
-			r.jumps = append(r.jumps, one)
+		case slices.Contains(r.chains, one.to), o.hasComment(one.comments):
+			r.rules = append(r.rules, one)
 		default:
 			r.whole = false
 		}
 	}
-	r.whole = r.whole && len(r.chains) > 0
+	r.whole = r.whole && r.some()
 	return r
 }
+
+// some says whether anything goes at all.
+func (r removal) some() bool { return len(r.chains)+len(r.rules) > 0 }
 
 func begins(name string, prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
@@ -72,8 +92,12 @@ func begins(name string, prefixes []string) bool {
 
 func (r removal) lines() []string {
 	var lines []string
-	for _, j := range r.jumps {
-		lines = append(lines, fmt.Sprintf("rule %d of chain %s in %s, to %s", j.handle, j.chain, r.table, j.to))
+	for _, one := range r.rules {
+		why := append([]string{"to " + one.to}, one.comments...)
+		if one.to == "" {
+			why = one.comments
+		}
+		lines = append(lines, fmt.Sprintf("rule %d of chain %s in %s: %s", one.handle, one.chain, r.table, strings.Join(why, ", ")))
 	}
 	for _, c := range r.chains {
 		lines = append(lines, fmt.Sprintf("chain %s in %s", c, r.table))
@@ -93,9 +117,9 @@ func (r removal) changes() ([]netlink.Message, error) {
 		}
 		list = append(list, m)
 	}
-	for _, j := range r.jumps {
-		add(unix.NFT_MSG_DELRULE, text(unix.NFTA_RULE_TABLE, r.table.name), text(unix.NFTA_RULE_CHAIN, j.chain),
-			number(unix.NFTA_RULE_HANDLE, j.handle))
+	for _, one := range r.rules {
+		add(unix.NFT_MSG_DELRULE, text(unix.NFTA_RULE_TABLE, r.table.name), text(unix.NFTA_RULE_CHAIN, one.chain),
+			number(unix.NFTA_RULE_HANDLE, one.handle))
 	}
 	for _, c := range r.chains {
 		add(unix.NFT_MSG_DELRULE, text(unix.NFTA_RULE_TABLE, r.table.name), text(unix.NFTA_RULE_CHAIN, c))
@@ -110,7 +134,7 @@ func (r removal) changes() ([]netlink.Message, error) {
 }
 
 // removals returns what goes in the tables of iptables of one family.
-func (n *netfilter) removals(family byte, prefixes []string) ([]removal, error) {
+func (n *netfilter) removals(family byte, o owner) ([]removal, error) {
 	tables, err := n.tables(family)
 	if err != nil {
 		return nil, err
@@ -128,7 +152,7 @@ func (n *netfilter) removals(family byte, prefixes []string) ([]removal, error) 
 		if err != nil {
 			return nil, err
 		}
-		if r := remove(t, chains, rules, prefixes); len(r.chains) > 0 {
+		if r := remove(t, chains, rules, o); r.some() {
 			all = append(all, r)
 		}
 	}
@@ -136,7 +160,7 @@ func (n *netfilter) removals(family byte, prefixes []string) ([]removal, error) 
 }
 
 // chainsPart is about iptables in the form that it has in nftables. Each family is one change, all or nothing.
-func chainsPart(name string, prefixes []string) Part {
+func chainsPart(name string, o owner) Part {
 	both := []byte{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6}
 	return Part{
 		Name: name,
@@ -144,7 +168,7 @@ func chainsPart(name string, prefixes []string) Part {
 			var lines []string
 			for _, family := range both {
 				err := retry(ctx, func(n *netfilter, _ uint32) error {
-					there, err := n.removals(family, prefixes)
+					there, err := n.removals(family, o)
 					for _, r := range there {
 						lines = append(lines, r.lines()...)
 					}
@@ -159,7 +183,7 @@ func chainsPart(name string, prefixes []string) Part {
 		Remove: func(ctx context.Context) error {
 			for _, family := range both {
 				err := retry(ctx, func(n *netfilter, generation uint32) error {
-					there, err := n.removals(family, prefixes)
+					there, err := n.removals(family, o)
 					if err != nil {
 						return err
 					}
@@ -173,6 +197,9 @@ func chainsPart(name string, prefixes []string) Part {
 					}
 					return n.batch(generation, changes)
 				})
+				if errors.Is(err, unix.EBUSY) {
+					err = fmt.Errorf("%w\nsomething else leads to one of the chains, as a verdict map: `nft list ruleset` tells", err)
+				}
 				if err != nil {
 					return fmt.Errorf("cannot delete the %s in the tables of family %s: %w", name, families[family], err)
 				}

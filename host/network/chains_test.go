@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
+	"golang.org/x/sys/unix"
 )
 
 // lay puts into the namespace what kube-proxy, a CNI plug-in and somebody else have there, mixed.
@@ -25,6 +27,8 @@ func lay(m maker, family nftables.TableFamily) {
 	m.rule(pre, "foreign between", expr.VerdictJump, "DOCKER")
 	m.rule(pre, "kubernetes service portals, again", expr.VerdictGoto, "KUBE-SERVICES")
 	m.rule(pre, "KUBE-SERVICES only in the comment", expr.VerdictAccept, "")
+	m.rule(pre, "cali:S93hcgKJrXEqnTfs", expr.VerdictAccept, "")
+	m.rule(pre, "cali: my notes", expr.VerdictAccept, "")
 	m.rule(pre, "port maps", expr.VerdictJump, "CNI-HOSTPORT-DNAT")
 	m.rule(post, "foreign", expr.VerdictReturn, "")
 	m.rule(services, "a service", expr.VerdictJump, "KUBE-SVC-1")
@@ -75,6 +79,9 @@ func TestRemove(t *testing.T) {
 			for chain, rules := range want {
 				want[chain] = slices.DeleteFunc(rules, func(r *nftables.Rule) bool {
 					for _, e := range r.Exprs {
+						if match, ok := e.(*expr.Match); ok && c.cni && *match.Info.(*xt.Comment) == "cali:S93hcgKJrXEqnTfs" {
+							return true
+						}
 						if v, ok := e.(*expr.Verdict); ok && !strings.Contains(chain, "kw") &&
 							(strings.HasPrefix(v.Chain, "KUBE-") || c.cni && strings.HasPrefix(v.Chain, "CNI-")) {
 							return true
@@ -120,7 +127,8 @@ func TestFind(t *testing.T) {
 	pre := m.base(nat, "PREROUTING", nftables.ChainHookPrerouting, nftables.ChainPolicyAccept)
 	m.chain(nat, "KUBE-SERVICES")
 	m.chain(nat, "CNI-HOSTPORT-DNAT")
-	m.rule(pre, "", expr.VerdictJump, "KUBE-SERVICES")
+	m.rule(pre, "portals", expr.VerdictJump, "KUBE-SERVICES")
+	m.rule(pre, "cali:S93hcgKJrXEqnTfs", expr.VerdictAccept, "")
 	m.table(nftables.TableFamilyIPv6, "kube-proxy")
 	m.table(nftables.TableFamilyIPv4, "calico")
 	m.flush()
@@ -133,8 +141,9 @@ func TestFind(t *testing.T) {
 		}
 		got = append(got, found...)
 	}
-	want := []string{"table ip6 kube-proxy", "rule 4 of chain PREROUTING in table ip nat, to KUBE-SERVICES",
-		"chain KUBE-SERVICES in table ip nat", "table ip calico", "chain CNI-HOSTPORT-DNAT in table ip nat"}
+	want := []string{"table ip6 kube-proxy", "rule 4 of chain PREROUTING in table ip nat: to KUBE-SERVICES, portals",
+		"chain KUBE-SERVICES in table ip nat", "table ip calico",
+		"rule 5 of chain PREROUTING in table ip nat: cali:S93hcgKJrXEqnTfs", "chain CNI-HOSTPORT-DNAT in table ip nat"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
@@ -195,5 +204,57 @@ func TestRemoveThousands(t *testing.T) {
 	removeAll(t, false)
 	if left := m.look(); len(left) > 0 {
 		t.Errorf("%d things are left", len(left))
+	}
+}
+
+// Who changes the rules after they were looked at must not lose anything: then nothing is done, and it is looked again.
+func TestBatchOfAnotherGeneration(t *testing.T) {
+	m := maker{t, isolate(t)}
+	f := m.table(nftables.TableFamilyIPv4, "filter")
+	m.chain(f, "KUBE-FIREWALL")
+	m.flush()
+	calls := 0
+	err := retry(t.Context(), func(n *netfilter, generation uint32) error {
+		there, err := n.removals(unix.NFPROTO_IPV4, kubeChains)
+		if err != nil {
+			return err
+		}
+		changes, err := there[0].changes()
+		if err != nil {
+			return err
+		}
+		if calls++; calls == 1 { // the table is to go as a whole, and now there is a chain of somebody else in it
+			m.chain(f, "DOCKER")
+			m.flush()
+		}
+		return n.batch(generation, changes)
+	})
+	if err != nil || calls != 2 {
+		t.Errorf("%d calls, error %v", calls, err)
+	}
+	if _, ok := m.look()["ip filter DOCKER"]; !ok {
+		t.Error("the other's chain is gone")
+	}
+}
+
+// A verdict map of somebody else that leads to a chain of ours keeps it: all stays, and that is said.
+func TestChainInUse(t *testing.T) {
+	m := maker{t, isolate(t)}
+	f := m.table(nftables.TableFamilyIPv4, "filter")
+	in := m.base(f, "INPUT", nftables.ChainHookInput, nftables.ChainPolicyAccept)
+	m.chain(f, "KUBE-FIREWALL")
+	m.rule(in, "", expr.VerdictJump, "KUBE-FIREWALL")
+	set := &nftables.Set{Table: f, Name: "where", IsMap: true, KeyType: nftables.TypeInetService, DataType: nftables.TypeVerdict}
+	if err := m.AddSet(set, []nftables.SetElement{{Key: []byte{0, 80}, VerdictData: &expr.Verdict{Kind: expr.VerdictJump, Chain: "KUBE-FIREWALL"}}}); err != nil {
+		t.Fatal(err)
+	}
+	m.flush()
+	before := m.look()
+	err := chainsPart("chains", kubeChains).Remove(t.Context())
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot delete the chains in the tables of family ip: ") || !strings.Contains(err.Error(), "\nsomething else leads to one") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff(before, m.look()); diff != "" {
+		t.Errorf("something was changed:\n%s", diff)
 	}
 }

@@ -18,8 +18,8 @@ const ownNet = "/proc/thread-self/net"
 // legacy is iptables in the form that it had before nftables. The kernel takes and gives each of these tables as a whole, in a
 // form that only iptables' own programs understand well enough to keep foreign rules as they are, so they are used for it.
 type legacy struct {
-	net      string // ownNet
-	prefixes []string
+	net string // ownNet
+	owner
 }
 
 // legacyFamily is one family: the file in which the kernel names the tables that are loaded, and how its programs are called.
@@ -27,8 +27,8 @@ type legacyFamily struct{ names, program string }
 
 var legacyFamilies = []legacyFamily{{"ip_tables_names", "iptables"}, {"ip6_tables_names", "ip6tables"}}
 
-func legacyPart(name string, prefixes []string) Part {
-	l := legacy{ownNet, prefixes}
+func legacyPart(name string, o owner) Part {
+	l := legacy{ownNet, o}
 	return Part{Name: name, Find: l.find, Remove: l.remove}
 }
 
@@ -40,7 +40,7 @@ func (l legacy) find(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		for _, t := range there {
-			for _, j := range t.jumps {
+			for _, j := range t.rules {
 				lines = append(lines, fmt.Sprintf("rule %q in table %s of %s-legacy", j, t.name, f.program))
 			}
 			for _, c := range t.chains {
@@ -90,7 +90,7 @@ func (l legacy) look(ctx context.Context, f legacyFamily) (there []legacyTable, 
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot look into the legacy tables of %s: %w", f.program, err)
 	}
-	there, err = parseSaved(saved, l.prefixes)
+	there, err = parseSaved(saved, l.owner)
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot read what %s says: %w", save, err)
 	}

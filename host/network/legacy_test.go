@@ -110,9 +110,20 @@ func TestLegacyRemove(t *testing.T) {
 
 func TestLegacyFind(t *testing.T) {
 	programs(t, "iptables-legacy", "v1 (legacy)")
-	got, err := legacy{netDir(t, "nat\n"), []string{"KUBE-FIRE"}}.find(t.Context())
+	got, err := legacy{netDir(t, "nat\n"), owner{chains: []string{"KUBE-FIRE"}}}.find(t.Context())
 	want := []string{`rule "INPUT -j KUBE-FIREWALL" in table filter of iptables-legacy`, "chain KUBE-FIREWALL in table filter of iptables-legacy"}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("error %v, found (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestLegacyComments(t *testing.T) {
+	got, err := parseSaved("*filter\n:FORWARD ACCEPT [0:0]\n"+
+		"-A FORWARD -m comment --comment \"cali:S93hcgKJrXEqnTfs\" -m comment --comment \"Policy explicitly accepted packet.\" -j ACCEPT\n"+
+		"-A FORWARD -m comment --comment \"cali: mine\" -j ACCEPT\nCOMMIT\n", cniChains)
+	want := []legacyTable{{name: "filter", rules: []string{
+		`FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m comment --comment "Policy explicitly accepted packet." -j ACCEPT`}}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(legacyTable{})); diff != "" || err != nil {
 		t.Errorf("error %v, found (-want +got):\n%s", err, diff)
 	}
 }

@@ -65,7 +65,8 @@ func (n *netfilter) ask(typ int, flags netlink.HeaderFlags, family byte, attrs .
 	return n.Execute(m)
 }
 
-// generation returns the number that the kernel counts up with each change of the rules.
+// generation returns the number that the kernel counts up with each change of the rules. Where nf_tables is a module, this loads
+// it: nothing shows for sure that a kernel does not have it built in, and rules must not be overlooked.
 func (n *netfilter) generation() (uint32, error) {
 	answers, err := n.ask(unix.NFT_MSG_GETGEN, 0, unix.AF_UNSPEC)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {

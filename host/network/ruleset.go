@@ -1,6 +1,7 @@
 package network
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -37,9 +38,10 @@ type chain struct {
 
 // rule is one rule, by its handle.
 type rule struct {
-	chain  string
-	handle uint64
-	to     string // the chain that it jumps or goes to, "" if none
+	chain    string
+	handle   uint64
+	to       string // the chain that it jumps or goes to, "" if none
+	comments []string
 }
 
 func (n *netfilter) tables(family byte) ([]table, error) {
@@ -146,7 +148,7 @@ func (n *netfilter) rules(t table) ([]rule, error) {
 	return all, nil
 }
 
-// expressions looks for the verdict among a rule's expressions: of all others only the name is read.
+// expressions looks for the verdict and for comments among a rule's expressions: of all others only the name is read.
 func (r *rule) expressions(list *netlink.AttributeDecoder) error {
 	for list.Next() {
 		list.Nested(func(e *netlink.AttributeDecoder) error {
@@ -156,8 +158,11 @@ func (r *rule) expressions(list *netlink.AttributeDecoder) error {
 				case unix.NFTA_EXPR_NAME:
 					name = e.String()
 				case unix.NFTA_EXPR_DATA:
-					if name == "immediate" {
+					switch name {
+					case "immediate":
 						r.to = within(e, r.to, unix.NFTA_IMMEDIATE_DATA, unix.NFTA_DATA_VERDICT, unix.NFTA_VERDICT_CHAIN)
+					case "match":
+						e.Nested(r.match)
 					}
 				}
 			}
@@ -165,6 +170,23 @@ func (r *rule) expressions(list *netlink.AttributeDecoder) error {
 		})
 	}
 	return list.Err()
+}
+
+// match reads what a module of iptables matches by: the one for comments always does, and holds a text that ends with a zero.
+func (r *rule) match(m *netlink.AttributeDecoder) error {
+	var name string
+	for m.Next() {
+		switch m.Type() {
+		case unix.NFTA_MATCH_NAME:
+			name = m.String()
+		case unix.NFTA_MATCH_INFO:
+			if name == "comment" {
+				comment, _, _ := bytes.Cut(m.Bytes(), []byte{0})
+				r.comments = append(r.comments, string(comment))
+			}
+		}
+	}
+	return m.Err()
 }
 
 // within follows the types into nested attributes, and returns the string at their end, or what is given if there is none.

@@ -10,7 +10,7 @@ import (
 type legacyTable struct {
 	name   string
 	chains []string
-	jumps  []string // rules in chains of others, as they were printed: "PREROUTING -j KUBE-SERVICES"
+	rules  []string // in chains of others, as they were printed: "PREROUTING -j KUBE-SERVICES"
 }
 
 // write writes what the restoring program needs to delete it and to leave all else: chains are emptied by being named, before
@@ -20,7 +20,7 @@ func (t legacyTable) write(to *strings.Builder) {
 	for _, c := range t.chains {
 		fmt.Fprintf(to, ":%s - [0:0]\n", c)
 	}
-	for _, j := range t.jumps {
+	for _, j := range t.rules {
 		fmt.Fprintf(to, "-D %s\n", j)
 	}
 	for _, c := range t.chains {
@@ -30,7 +30,7 @@ func (t legacyTable) write(to *strings.Builder) {
 }
 
 // parseSaved reads what the saving program prints. Tables in which nothing is ours are left out.
-func parseSaved(saved string, prefixes []string) ([]legacyTable, error) {
+func parseSaved(saved string, o owner) ([]legacyTable, error) {
 	var all []legacyTable
 	var t legacyTable
 	for line := range strings.Lines(saved) {
@@ -42,7 +42,7 @@ func parseSaved(saved string, prefixes []string) ([]legacyTable, error) {
 		case line[0] == ':':
 			name, rest, _ := strings.Cut(line[1:], " ")
 			// A chain that iptables makes by itself has a policy.
-			if strings.HasPrefix(rest, "- ") && begins(name, prefixes) {
+			if strings.HasPrefix(rest, "- ") && o.hasChain(name) {
 				t.chains = append(t.chains, name)
 			}
 		case strings.HasPrefix(line, "-A "):
@@ -50,11 +50,11 @@ func parseSaved(saved string, prefixes []string) ([]legacyTable, error) {
 			if err != nil {
 				return nil, err
 			}
-			if to := target(words); !slices.Contains(t.chains, words[1]) && slices.Contains(t.chains, to) {
-				t.jumps = append(t.jumps, strings.TrimPrefix(line, "-A "))
+			if !slices.Contains(t.chains, words[1]) && (slices.Contains(t.chains, target(words)) || o.hasComment(comments(words))) {
+				t.rules = append(t.rules, strings.TrimPrefix(line, "-A "))
 			}
 		case line == "COMMIT":
-			if len(t.chains) > 0 {
+			if len(t.chains)+len(t.rules) > 0 {
 				all = append(all, t)
 			}
 		default:
@@ -70,6 +70,17 @@ func target(words []string) string {
 		return words[at+1]
 	}
 	return ""
+}
+
+// comments returns the comments of a rule.
+func comments(words []string) []string {
+	var all []string
+	for i, w := range words[:len(words)-1] {
+		if w == "--comment" {
+			all = append(all, words[i+1])
+		}
+	}
+	return all
 }
 
 // splitSaved splits a line into words, as iptables prints them: some are in double quotes, with backslashes in them.
