@@ -63,17 +63,19 @@ type removal struct {
 // makes when it puts the first rule there goes with the last rule: it was made for ours.
 func remove(t table, chains []chain, rules []rule, o owner) removal {
 	r := removal{table: t, whole: t.plain && int(t.uses) == len(chains)}
+	ours := map[string]bool{} // thousands of services have tens of thousands of chains
 	for _, c := range chains {
 		if o.hasChain(c.name) && !c.base {
 			r.chains = append(r.chains, c.name)
+			ours[c.name] = true
 		} else if !c.base || !c.accept || !slices.Contains(builtin[t.name], c.name) {
 			r.whole = false
 		}
 	}
 	for _, one := range rules {
 		switch {
-		case slices.Contains(r.chains, one.chain):
-		case slices.Contains(r.chains, one.to), o.hasComment(one.comments):
+		case ours[one.chain]:
+		case ours[one.to], o.hasComment(one.comments):
 			r.rules = append(r.rules, one)
 		default:
 			r.whole = false

@@ -2,7 +2,6 @@ package network
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -33,24 +32,26 @@ func (t legacyTable) write(to *strings.Builder) {
 func parseSaved(saved string, o owner) ([]legacyTable, error) {
 	var all []legacyTable
 	var t legacyTable
+	ours := map[string]bool{}
 	for line := range strings.Lines(saved) {
 		line = strings.TrimSuffix(line, "\n")
 		switch {
 		case line == "" || line[0] == '#':
 		case line[0] == '*':
-			t = legacyTable{name: line[1:]}
+			t, ours = legacyTable{name: line[1:]}, map[string]bool{}
 		case line[0] == ':':
 			name, rest, _ := strings.Cut(line[1:], " ")
 			// A chain that iptables makes by itself has a policy.
 			if strings.HasPrefix(rest, "- ") && o.hasChain(name) {
 				t.chains = append(t.chains, name)
+				ours[name] = true
 			}
 		case strings.HasPrefix(line, "-A "):
 			words, err := splitSaved(line)
 			if err != nil {
 				return nil, err
 			}
-			if !slices.Contains(t.chains, words[1]) && (slices.Contains(t.chains, target(words)) || o.hasComment(comments(words))) {
+			if !ours[words[1]] && (ours[target(words)] || o.hasComment(comments(words))) {
 				t.rules = append(t.rules, strings.TrimPrefix(line, "-A "))
 			}
 		case line == "COMMIT":
