@@ -19,3 +19,9 @@ func CNIPaths() []string {
 		"/var/lib/kube-router",
 	}
 }
+
+// CNIMounts returns where CNI plug-ins mount the machine's cgroups once more, below their paths. They are to be unmounted before
+// the paths are removed: what is behind them is the machine's own.
+func CNIMounts() []string {
+	return []string{"/run/calico/cgroup", "/run/cilium/cgroupv2"}
+}
