@@ -18,10 +18,12 @@ var left = []string{
 	"+ file /run/xtables.lock", // belongs to all who use iptables
 	// Folders of the runtime itself.
 	"+ dir /run/containerd/*", "+ dir /var/lib/containerd/*", "?+ dir /run/netns",
+	// Empty folders that volumes of the control plane and of kube-proxy ask for; a machine with a kernel has the second anyway.
+	"?+ dir /usr/libexec/kubernetes*", "?+ dir /usr/lib/modules",
 	// The kubelet and kube-proxy set these, and nobody wrote down what they were before.
 	"~ sysctl kernel.panic*", "~ sysctl vm.overcommit_memory*", "~ sysctl net.*",
 	// systemd makes these for itself where a controller is used, and starts what the kubelet wants.
-	"?~ cgroup /init.scope: *", "?~ cgroup /system.slice*: *", "?~ cgroup /user.slice*: *",
+	"?+ dir /run/systemd/transient", "?~ cgroup /init.scope: *", "?~ cgroup /system.slice*: *", "?~ cgroup /user.slice*: *",
 	"?~ unit network-online.target: ActiveState inactive -> active, SubState dead -> active",
 }
 
