@@ -2,8 +2,10 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -77,11 +79,17 @@ func (c *cri) removePod(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	for _, item := range list.Containers {
-		_, err := c.runtime.StopContainer(ctx, &runtimev1.StopContainerRequest{ContainerId: item.Id, Timeout: stopGrace})
-		if err := unlessGone(err); err != nil {
-			return err
-		}
+	errs := make([]error, len(list.Containers))
+	var all sync.WaitGroup
+	for i, item := range list.Containers { // all at once, as the kubelet does: each may take all of its time
+		all.Go(func() {
+			_, err := c.runtime.StopContainer(ctx, &runtimev1.StopContainerRequest{ContainerId: item.Id, Timeout: stopGrace})
+			errs[i] = unlessGone(err)
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	_, err = c.runtime.StopPodSandbox(ctx, &runtimev1.StopPodSandboxRequest{PodSandboxId: id})
 	if err := unlessGone(err); err != nil {

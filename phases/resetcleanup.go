@@ -13,6 +13,9 @@ import (
 	"github.com/kubewright/kubewright/plan"
 )
 
+// cniConfig is where the configuration of the pod network is.
+const cniConfig = "/etc/cni/net.d"
+
 // kubepods is the unit of the kubelet's cgroups where systemd keeps them.
 const kubepods = "kubepods.slice"
 
@@ -135,7 +138,11 @@ func networkOf(r *Resetting) []plan.Step {
 	}
 	if r.CNI {
 		for _, path := range slices.Sorted(slices.Values(network.CNIPaths())) {
-			steps = append(steps, plan.File{Path: path, Absent: true, Extent: plan.Everything})
+			step := plan.File{Path: path, Absent: true, Extent: plan.Everything}
+			if path == cniConfig {
+				step.Extent = plan.Content // a runtime that watches it ends when the directory itself goes
+			}
+			steps = append(steps, step)
 		}
 	}
 	return steps

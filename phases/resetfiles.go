@@ -142,6 +142,12 @@ func halfWritten(r *Resetting) plan.Step {
 	}
 }
 
+// madeByPods are directories that the controller manager (flexvolume-dir), the kubelet and kube-proxy (modules) want to be there.
+var madeByPods = []string{
+	"/usr/libexec/kubernetes/kubelet-plugins/volume/exec", "/usr/libexec/kubernetes/kubelet-plugins/volume",
+	"/usr/libexec/kubernetes/kubelet-plugins", "/usr/libexec/kubernetes", "/lib/modules",
+}
+
 // emptied are the directories that were made, the lowest first.
 func emptied(r *Resetting) []plan.Step {
 	var dirs []string
@@ -156,6 +162,7 @@ func emptied(r *Resetting) []plan.Step {
 	if !r.Ours {
 		dirs = append(dirs, filepath.Join(r.CertificatesDir, "etcd"), r.CertificatesDir, config.ManifestsDir, config.KubernetesDir)
 	}
+	dirs = append(dirs, madeByPods...)
 	slices.Sort(dirs)
 	dirs = slices.Compact(dirs)
 	slices.Reverse(dirs)

@@ -18,8 +18,6 @@ var left = []string{
 	"+ file /run/xtables.lock", // belongs to all who use iptables
 	// Folders of the runtime itself.
 	"+ dir /run/containerd/*", "+ dir /var/lib/containerd/*", "?+ dir /run/netns",
-	// Empty folders that volumes of the control plane and of kube-proxy ask for; a machine with a kernel has the second anyway.
-	"?+ dir /usr/libexec/kubernetes*", "?+ dir /usr/lib/modules",
 	// The kubelet and kube-proxy set these, and nobody wrote down what they were before.
 	"~ sysctl kernel.panic*", "~ sysctl vm.overcommit_memory*", "~ sysctl net.*",
 	// systemd makes these for itself where a controller is used, and starts what the kubelet wants.
@@ -31,7 +29,10 @@ var left = []string{
 const moved = "+ * /var/lib/etcd.reset-*"
 
 // network is what the pod network leaves without --cni.
-var network = []string{"+ link cni0", "+ address * cni0", "+ route * dev cni0 *", "+ * /var/lib/cni*", "?+ * nat *CNI-*", "?+ * CNI-*"}
+var network = []string{"+ link cni0", "+ address * cni0", "+ route * dev cni0 *", "+ * /var/lib/cni*", "?+ * nat *CNI-*", "?+ * CNI-*",
+	// The table with these chains in it.
+	"?+ iptables nat :* ACCEPT", "?+ nft table ip nat", "?+ nft table ip nat chain *ING", "?+ nft table ip nat chain *PUT",
+	"?+ nft table ip nat chain *: type nat hook * policy accept;"}
 
 // mayLeave is all that any reset may leave, and more; none of it has to be there.
 func mayLeave(more ...string) []string {
