@@ -32,8 +32,10 @@ const (
 	setAttrName     = 2
 	setAttrFlags    = 6
 	setOnlyNames    = 1 << 1
-	errSetBusy      = unix.Errno(4100)
+	setErrorBusy    = unix.Errno(4100)
 )
+
+var errSetInUse = errors.New("a rule, or another set, names it")
 
 func setsPart(name string, prefixes []string) Part {
 	return Part{
@@ -100,7 +102,7 @@ func (n *netfilter) sets(prefixes []string) ([]string, error) {
 
 // destroy destroys the sets. One that another of them names can go only after that.
 func (n *netfilter) destroy(ctx context.Context, prefixes []string) error {
-	return whileBusy(ctx, errSetBusy, func() error {
+	return whileBusy(ctx, errSetInUse, func() error {
 		there, err := n.sets(prefixes)
 		if err != nil {
 			return err
@@ -112,9 +114,11 @@ func (n *netfilter) destroy(ctx context.Context, prefixes []string) error {
 			if err != nil {
 				return err
 			}
-			if _, err := n.Execute(m); errors.Is(err, errSetBusy) {
-				failed = append(failed, fmt.Errorf("cannot destroy the IP set %s: %w: a rule, or another set, names it", s, err))
-			} else if err != nil {
+			_, err = n.Execute(m)
+			if errors.Is(err, setErrorBusy) {
+				err = errSetInUse
+			}
+			if err != nil {
 				failed = append(failed, fmt.Errorf("cannot destroy the IP set %s: %w", s, err))
 			}
 		}

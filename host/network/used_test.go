@@ -1,9 +1,12 @@
 package network
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/nftables"
@@ -46,6 +49,59 @@ func TestSets(t *testing.T) {
 	if diff := cmp.Diff([]string{"mine", "not-KUBE-"}, setNames(t)); diff != "" {
 		t.Errorf("left with CNI (-want +got):\n%s", diff)
 	}
+}
+
+// A set that another one names can't be destroyed before that, and not at all if the other is somebody else's.
+func TestSetsOfSets(t *testing.T) {
+	isolate(t)
+	if !loaded("ip_set") {
+		t.Skip("this kernel has no IP sets")
+	}
+	c, err := mdl.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	n := &netfilter{c}
+	put := func(list, set string) {
+		t.Helper()
+		name, err := mdl.MarshalAttributes([]mdl.Attribute{text(18, set)}) // IPSET_ATTR_NAME
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := message(unix.NFNL_SUBSYS_IPSET, 9, mdl.Acknowledge, unix.AF_UNSPEC, // IPSET_CMD_ADD
+			mdl.Attribute{Type: setAttrProtocol, Data: []byte{setProtocol}}, text(setAttrName, list), mdl.Attribute{Type: 7 | mdl.Nested, Data: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.Execute(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range []string{"KUBE-1", "KUBE-2"} {
+		if err := netlink.IpsetCreate(s, "hash:ip", netlink.IpsetCreateOptions{Family: unix.AF_INET}); err != nil {
+			t.Fatal(s, err)
+		}
+	}
+	for list, set := range map[string]string{"KUBE-0": "KUBE-1", "KUBE-9": "KUBE-1", "mine": "KUBE-2"} {
+		if err := netlink.IpsetCreate(list, "list:set", netlink.IpsetCreateOptions{}); err != nil {
+			t.Fatal(list, err)
+		}
+		put(list, set)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	err = setsPart("", kubeSets).Remove(ctx)
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot destroy the IP set KUBE-2: a rule, or another set, names it") {
+		t.Errorf("error %v", err)
+	}
+	if left, err := n.sets([]string{"KUBE-", "mine"}); err != nil || len(left) != 2 {
+		t.Errorf("left: %q, error %v", left, err)
+	}
+	if err := netlink.IpsetDestroy("mine"); err != nil {
+		t.Fatal(err)
+	}
+	removeAll(t, false)
 }
 
 // A counter that a rule names can be deleted only some time after the rule, when the kernel has let go of it.
