@@ -29,6 +29,9 @@ func beforehand(facts *phases.Facts) []string {
 	} else if slices.Equal(r.ControlPlanes, []string{r.Node}) {
 		list = append(list, fmt.Sprintf("node %s is the last control plane of its cluster: what is in the external etcd stays", r.Node))
 	}
+	if err := facts.MayLeaveEtcd(); err != nil { // without Lenient the plan has failed
+		list = append(list, "a real run would stop here: "+err.Error())
+	}
 	if e := r.Etcd; e != nil && e.Standing.Refusal != nil && e.Regardless {
 		list = append(list, "this member of etcd goes although the cluster may lose its data, because of --force-data-loss:\n"+e.Standing.Refusal.Error())
 	}

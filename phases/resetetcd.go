@@ -25,7 +25,7 @@ func removeEtcdMember() Phase {
 			if e == nil {
 				return nil, nil
 			}
-			if err := f.mayLeaveEtcd(); err != nil && !f.Lenient {
+			if err := f.MayLeaveEtcd(); err != nil && !f.Lenient {
 				return nil, err
 			}
 			var steps []plan.Step
@@ -46,7 +46,8 @@ func removeEtcdMember() Phase {
 			for _, dir := range e.DataDirs {
 				steps = append(steps, takeAway(f, e, dir))
 			}
-			return steps, nil
+			// Now, because as long as it is there, the next run asks the others, for which it needs the keys.
+			return append(steps, gone(manifestPath(config.Etcd))), nil
 		},
 	}
 }

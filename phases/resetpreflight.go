@@ -12,12 +12,17 @@ func preflightReset() Phase {
 	return Phase{
 		Name: "preflight", Alias: "pre-flight", About: "Make sure that the node may go, and ask",
 		Flags: []string{"dry-run", "force", "force-data-loss", "ignore-preflight-errors"},
-		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) { return nil, f.mayLeaveEtcd() },
+		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
+			if f.Lenient { // a dry run shows the plan, and this beside it
+				return nil, nil
+			}
+			return nil, f.MayLeaveEtcd()
+		},
 	}
 }
 
-// mayLeaveEtcd is why this machine's member of etcd has to stay. Where its phase is left out it stays anyway.
-func (f *Facts) mayLeaveEtcd() error {
+// MayLeaveEtcd is why this machine's member of etcd has to stay, or nil. Where its phase is left out it stays anyway.
+func (f *Facts) MayLeaveEtcd() error {
 	e := f.Resetting.Etcd
 	if e == nil || e.Standing.Refusal == nil || e.Regardless || f.Skips(removeEtcdMember().Name) {
 		return nil

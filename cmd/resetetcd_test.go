@@ -1,0 +1,178 @@
+package cmd
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/etcd/etcdtest"
+)
+
+const etcdDB = "/var/lib/etcd/member/snap/db"
+
+// newControlPlane is a machine that joined as a control plane, with data of etcd, what was on it before, and the cluster's etcd.
+func newControlPlane(t *testing.T) (m *fakeMachine, before map[string]string, e *etcdtest.Fake) {
+	t.Helper()
+	c, e := newStacked(t)
+	c.emptyLists()
+	m = newMachine(t, c, "cp2")
+	m.write("/etc/kubernetes-audit.yaml", []byte("others'"))
+	before = m.tree()
+	runEtcd(t, m, e)
+	joined(t, m, c.controlPlane(c.upload(t))...)
+	m.write(etcdDB, []byte("data"))
+	m.onLoopback(ownMember(e).ClientURLs[0])
+	return m, before, e
+}
+
+// onLoopback lets all that a reset asks be on this machine's loopback.
+func (m *fakeMachine) onLoopback(ownEtcd string) {
+	m.t.Helper()
+	for path, texts := range map[string][]string{
+		etcdManifest:             {"https://10.9.0.2:2379", ownEtcd, "http://p1:2380", "http://127.0.0.1:2380"},
+		config.KubeletKubeconfig: {"https://10.9.0.2:6443", "https://127.0.0.1:1"},
+	} {
+		data, err := m.host.ReadFile(path)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		m.write(path, []byte(strings.NewReplacer(texts...).Replace(string(data))))
+	}
+}
+
+// withoutData is a tree without the data of etcd that was moved aside, which has to be in one place.
+func withoutData(t *testing.T, tree map[string]string) map[string]string {
+	t.Helper()
+	places := 0
+	for path, text := range tree {
+		if strings.HasPrefix(path, "/var/lib/etcd.reset-") {
+			delete(tree, path)
+			if strings.HasSuffix(path, "/member/snap/db") && strings.HasSuffix(text, " data") {
+				places++
+			}
+		}
+	}
+	if places != 1 {
+		t.Errorf("etcd's data is in %d places", places)
+	}
+	return tree
+}
+
+// The member leaves through the others, its data is moved aside, and all else goes.
+func TestResetControlPlane(t *testing.T) {
+	m, before, e := newControlPlane(t)
+	stderr := m.reset()
+	if ownMember(e) != nil || len(e.Members) != 1 || !slices.Equal(e.Calls, []string{"add", "promote", "remove"}) {
+		t.Errorf("members %v, calls %v", e.Members, e.Calls)
+	}
+	if !strings.Contains(stderr, "etcd's data is in /var/lib/etcd.reset-") || strings.Contains(stderr, "last control plane") {
+		t.Errorf("stderr:\n%s", stderr)
+	}
+	if after := withoutData(t, m.tree()); !maps.Equal(before, after) {
+		t.Errorf("the machine is not as it was: %v, then %v", slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)))
+	}
+	if stderr := m.reset(); !strings.Contains(stderr, "Nothing to do") {
+		t.Errorf("the second time:\n%s", stderr)
+	}
+}
+
+// --wipe-etcd deletes the data.
+func TestResetWipe(t *testing.T) {
+	m, before, _ := newControlPlane(t)
+	m.reset("--wipe-etcd")
+	m.same(before)
+}
+
+// Keys that the user has brought are the user's.
+func TestResetOwnCA(t *testing.T) {
+	c, e := newStacked(t)
+	c.emptyLists()
+	m := newMachine(t, c, "cp2")
+	for path, data := range c.pki {
+		m.write(path, data)
+	}
+	before := m.tree()
+	runEtcd(t, m, e)
+	joined(t, m, c.controlPlane("")...)
+	m.onLoopback(ownMember(e).ClientURLs[0])
+	stderr := m.reset()
+	if !strings.Contains(stderr, "Left alone: /etc/kubernetes/pki") {
+		t.Errorf("stderr:\n%s", stderr)
+	}
+	m.same(before)
+}
+
+// What would cost the others their quorum is refused before anything is changed, unless the user says so.
+func TestResetRefused(t *testing.T) {
+	m, _, e := newControlPlane(t)
+	before := m.tree()
+	e.Lock()
+	e.Stop[1]()
+	e.Unlock()
+	for name, args := range map[string][]string{"all": {"reset", "-f"}, "phase": {"reset", "phase", "remove-etcd-member"}} {
+		code, _, stderr := m.run(args...)
+		if code != 1 || !strings.Contains(stderr, "no quorum") || !strings.Contains(stderr, "--force-data-loss") {
+			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
+		}
+		m.same(before)
+	}
+	code, stdout, stderr := m.run("reset", "--dry-run")
+	if code != 0 || !strings.Contains(stderr, "a real run would stop here: cannot reset this machine") || !strings.Contains(stdout, "move etcd's data") {
+		t.Errorf("dry run: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if stderr := m.reset("--force-data-loss"); !strings.Contains(stderr, "because of --force-data-loss") {
+		t.Errorf("stderr:\n%s", stderr)
+	}
+	withoutData(t, m.tree())
+	if m.host.Exists(etcdManifest) || m.host.Exists(etcdDB) || len(e.Calls) != 2 {
+		t.Errorf("calls %v", e.Calls)
+	}
+}
+
+// Where nobody answers, the machine's own data decides; data that can't be read is a doubt.
+func TestResetSilence(t *testing.T) {
+	m, _, e := newControlPlane(t)
+	before := m.tree()
+	e.Lock()
+	for _, stop := range e.Stop {
+		stop()
+	}
+	e.Unlock()
+	code, _, stderr := m.run("reset", "-f")
+	if code != 1 || !strings.Contains(stderr, "cannot tell what this machine's member is") || !strings.Contains(stderr, "--force-data-loss") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	m.same(before)
+	// Left out, the member stays as it is.
+	m.reset("--skip-phases", "remove-etcd-member")
+	if !m.host.Exists(etcdDB) || len(e.Calls) != 2 {
+		t.Errorf("calls %v", e.Calls)
+	}
+}
+
+// TestResetControlPlaneKilled kills reset at writes all along, and repeats it.
+func TestResetControlPlaneKilled(t *testing.T) {
+	m, _, _ := newControlPlane(t)
+	writes := 0
+	m.host.Fault = func(string, string) error { writes++; return nil }
+	m.reset()
+	for at := 1; at <= writes; at += 1 + writes/12 {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			t.Parallel()
+			m, before, e := newControlPlane(t)
+			if !m.killAt(at, "reset", "--force") {
+				t.Fatal("it was not killed")
+			}
+			m.reset()
+			if after := withoutData(t, m.tree()); !maps.Equal(before, after) {
+				t.Errorf("the machine is not as it was: %v, then %v", slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)))
+			}
+			if ownMember(e) != nil || len(e.Members) != 1 {
+				t.Errorf("members %v", e.Members)
+			}
+		})
+	}
+}
