@@ -27,7 +27,7 @@ func (f *resetFlags) flagSet() *pflag.FlagSet {
 	s.BoolVarP(&f.force, "force", "f", false, "do not ask")
 	s.StringVar(&f.certDir, "cert-dir", "", "directory of the certificates (default: the cluster's)")
 	s.BoolVar(&f.cleanupTmp, "cleanup-tmp-dir", false, "remove /etc/kubernetes/tmp, too, where backups may be")
-	s.BoolVar(&f.cni, "cni", false, "remove the configuration of the pod network, too, and the interfaces of the plug-ins that are known")
+	s.BoolVar(&f.cni, "cni", false, "remove the configuration of the pod network (CNI), too, with the interfaces and rules of the plug-ins that are known, whoever uses them")
 	s.StringVar(&f.criSocket, "cri-socket", "", "socket of the container runtime (default: the kubelet's)")
 	s.BoolVar(&f.forceDataLoss, "force-data-loss", false,
 		"reset this member of etcd although the others lose their quorum, or none of them answers")

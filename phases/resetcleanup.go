@@ -123,6 +123,32 @@ func unmount(r *Resetting) plan.Step {
 	}
 }
 
+// unmountCNI takes away what plug-ins have mounted below their own paths: it is the host's, mounted once more.
+func unmountCNI() plan.Step {
+	mounted := func(t *plan.Target) ([]string, error) {
+		all, err := t.Host.Mounts()
+		var paths []string
+		for _, m := range slices.Backward(all) {
+			if slices.Contains(network.CNIMounts(), m.Path) {
+				paths = append(paths, m.Path)
+			}
+		}
+		return paths, err
+	}
+	return plan.Do{
+		Name: "unmount what plug-ins of the pod network have mounted",
+		Left: func(_ context.Context, t *plan.Target) ([]string, error) { return mounted(t) },
+		Run: func(_ context.Context, t *plan.Target) error {
+			paths, err := mounted(t)
+			errs := []error{err}
+			for _, path := range paths {
+				errs = append(errs, t.Host.Unmount(path, 0))
+			}
+			return errors.Join(errs...)
+		},
+	}
+}
+
 // networkOf removes rules and interfaces, each sort by itself.
 func networkOf(r *Resetting) []plan.Step {
 	if r.Network == nil {
@@ -137,6 +163,7 @@ func networkOf(r *Resetting) []plan.Step {
 		})
 	}
 	if r.CNI {
+		steps = append(steps, unmountCNI())
 		for _, path := range slices.Sorted(slices.Values(network.CNIPaths())) {
 			step := plan.File{Path: path, Absent: true, Extent: plan.Everything}
 			if path == cniConfig {
