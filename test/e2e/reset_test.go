@@ -51,7 +51,7 @@ func resets(t *testing.T, m *bed.Machine, args ...string) string {
 	if r.code != 0 {
 		t.Fatalf("kubewright reset on %s: exit code %d\n%s%s", m.Name, r.code, r.out, r.err)
 	}
-	t.Logf("the reset of %s took %s", m.Name, time.Since(began).Round(10*time.Millisecond))
+	t.Logf("the reset of %s took %s:\n%s", m.Name, time.Since(began).Round(10*time.Millisecond), r.err)
 	return r.out + r.err
 }
 
