@@ -174,6 +174,48 @@ func TestResetNothing(t *testing.T) {
 	m.same(before)
 }
 
+// Keys without a node may be a user's, for an init to come. With a sign of kubeadm's work they are what kubeadm has made.
+func TestResetKeysOfUsers(t *testing.T) {
+	whole := []string{"ca.crt", "ca.key", "apiserver.crt", "apiserver.key", "etcd/ca.crt", "etcd/ca.key"}
+	for name, c := range map[string]struct {
+		pki    []string
+		beside []string // other files
+		after  bool     // a join of kubewright that was taken back
+		stays  bool
+	}{
+		"own CA":                     {pki: whole[:2], stays: true},
+		"external CA":                {pki: []string{"ca.crt", "apiserver.crt", "apiserver.key"}, beside: []string{"admin.conf", "scheduler.conf"}, stays: true},
+		"kubeadm's certs phase":      {pki: whole},
+		"kubeadm's kubeconfig phase": {pki: whole, beside: []string{"admin.conf", "kubelet.conf"}},
+		"left by an earlier reset":   {pki: whole, beside: []string{"admin.conf"}, after: true, stays: true},
+		"kubeadm's join":             {pki: whole[:1], beside: []string{"bootstrap-kubelet.conf"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, args := newWorker(t)
+			bare := m.tree()
+			if c.after {
+				joined(t, m, args...)
+				m.done.Wait()
+				m.reset()
+			}
+			for _, file := range c.pki {
+				m.write("/etc/kubernetes/pki/"+file, []byte(file))
+			}
+			for _, file := range c.beside {
+				m.write("/etc/kubernetes/"+file, []byte(file))
+			}
+			want := bare
+			if c.stays {
+				want = m.tree()
+			}
+			for range 2 {
+				m.reset()
+				m.same(want)
+			}
+		})
+	}
+}
+
 // Without an answer of y nothing is changed.
 func TestResetAsks(t *testing.T) {
 	m, args := newWorker(t)

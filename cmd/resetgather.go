@@ -38,7 +38,7 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 	}
 	flagsOfKubelet := kubeletFlagsOnDisk(h)
 	r := &phases.Resetting{
-		Node: node, Origin: plan.OriginOf(runs, phases.Reset().Name), Ours: ours(h, runs), Machine: thisMachine(env, h),
+		Node: node, Origin: plan.OriginOf(runs, phases.Reset().Name), Machine: thisMachine(env, h),
 		KubeletDir: flagOr(flagsOfKubelet, "root-dir", config.KubeletDir), KubeletCertDir: flagsOfKubelet["cert-dir"],
 		CleanupTmp: c.CleanupTmpDir, CNI: f.cni, Network: env.Machine.Network,
 	}
@@ -58,6 +58,7 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 		return s, err
 	}
 	r.CertificatesDir = certificatesDirOf(ctx, h, c, r.Cluster)
+	r.Ours = ours(h, r)
 	r.Etcd, err = f.etcdMember(ctx, s)
 	return s, err
 }
@@ -70,15 +71,23 @@ func resetNode(env *Env, h *host.Host) (string, error) {
 	return env.Machine.Hostname()
 }
 
-// ours says that kubewright made the node: it was run, and what else would have made one is not there, or its work.
-func ours(h *host.Host, runs []plan.PastRun) bool {
-	o := plan.OriginOf(runs, phases.Reset().Name)
+// ours says that the journals tell all that was made here: nothing of a node is there that kubewright has not put there. Without
+// journals, kubeadm's usual paths count only where there is a sign of its work: keys alone may be what a user has laid out for an
+// init to come, or what an earlier reset has left because it was there before.
+func ours(h *host.Host, r *phases.Resetting) bool {
 	for _, path := range []string{config.KubeletFlagsFile, config.ManifestsDir + "/" + config.APIServer + ".yaml"} {
-		if h.Exists(path) && !o.Made(path) {
+		if h.Exists(path) && !r.Origin.Made(path) {
 			return false
 		}
 	}
-	return len(o.Files) > 0
+	at := func(name string) bool { return h.Exists(filepath.Join(r.CertificatesDir, name)) }
+	switch {
+	case len(r.Origin.Files) > 0:
+		return true
+	case h.Exists(config.KubeletKubeconfig) || h.Exists(config.BootstrapKubeletKubeconfig):
+		return false
+	}
+	return h.Exists(plan.PastDir) || !at("ca.key") || !at("apiserver.crt")
 }
 
 // kubeletFlagsOnDisk are the flags that an earlier run gave the kubelet, by name.

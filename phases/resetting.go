@@ -23,7 +23,7 @@ type Resetting struct {
 	Machine cluster.Machine
 	// Origin is what was there before kubewright changed it.
 	Origin plan.Origin
-	// Ours says that kubewright made the node, so that what no journal names was there before.
+	// Ours says that kubewright made the node, if any was made, so that what no journal names was there before.
 	Ours bool
 
 	// CertificatesDir is the cluster's.
