@@ -42,6 +42,7 @@ func TestResetForeign(t *testing.T) {
 	foreign.remove(t)
 	own := mayLeave("* foreign.slice*", "* /var/log/foreign*", "* /*foreign.slice*",
 		"~ cgroup /other*: in *,blkio,*") // systemd puts processes together when nobody needs a controller any more
+	resets(t, m) // once more, when no journal tells any more what was there before
 	givenBack(t, m, before, slices.Concat(own, mingled, baseChains())...)
 	t.Run("external CA", func(t *testing.T) { externalCA(t, m) })
 	t.Run("data of nobody", func(t *testing.T) { unclaimedData(t, m) })
@@ -57,7 +58,8 @@ rm -r /etc/kubernetes/pki/ca.key /var/lib/kubewright
 	before := m.Inventory(t)
 	m.MustRun(t, "kubewright", "init", "--config", configPath)
 	resets(t, m)
-	givenBack(t, m, before, mayLeave()...)
+	// The kubelet's own credentials make a node of the machine: they go.
+	givenBack(t, m, before, mayLeave("- * /var/lib/kubelet/pki*", "- file /etc/kubernetes/kubelet.conf")...)
 }
 
 // unclaimedData is what an etcd of somebody else has where the cluster's would have it.
