@@ -33,16 +33,23 @@ func (m *fakeMachine) killAt(write int, args ...string) (dead bool) {
 		}
 		return nil
 	}
+	dead = m.killed(args...)
+	if lease != nil {
+		m.cluster.mu.Lock()
+		m.cluster.objects[leases+"/kubewright-etcd"] = lease
+		m.cluster.mu.Unlock()
+	}
+	return dead
+}
+
+// killed runs a command that a fault of the host may kill, and says whether it did.
+func (m *fakeMachine) killed(args ...string) (dead bool) {
+	m.t.Helper()
 	defer func() {
 		m.host = &host.Host{Root: m.host.Root} // the next process knows nothing of this one
 		r := recover()
 		if _, dead = r.(killed); r != nil && !dead {
 			panic(r)
-		}
-		if lease != nil {
-			m.cluster.mu.Lock()
-			m.cluster.objects[leases+"/kubewright-etcd"] = lease
-			m.cluster.mu.Unlock()
 		}
 	}()
 	if code, _, stderr := m.run(args...); code != 0 {

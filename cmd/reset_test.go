@@ -126,7 +126,7 @@ func TestResetKilled(t *testing.T) {
 	if writes < 30 {
 		t.Fatalf("reset made %d changes", writes)
 	}
-	for at := 1; at <= writes; at += 2 {
+	for at := 1; at <= writes; at += 4 {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			t.Parallel()
 			m, args := newWorker(t)
@@ -149,7 +149,7 @@ func TestResetAfterKilledJoin(t *testing.T) {
 	m.host.Fault = func(string, string) error { writes++; return nil }
 	joined(t, m, args...)
 	m.done.Wait()
-	for at := 1; at <= writes; at += 6 {
+	for at := 1; at <= writes; at += 8 {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			t.Parallel()
 			m, args := newWorker(t)

@@ -103,6 +103,42 @@ func TestResetOwnCA(t *testing.T) {
 		t.Errorf("stderr:\n%s", stderr)
 	}
 	m.same(before)
+	m.reset() // it knows no journal any more
+	m.same(before)
+}
+
+// TestResetOwnCAKilled kills a reset while it puts the journals away: the next one still knows what was there before.
+func TestResetOwnCAKilled(t *testing.T) {
+	for back := 0; back < 14; back += 3 {
+		t.Run(fmt.Sprint(back), func(t *testing.T) {
+			t.Parallel()
+			c, e := newStacked(t)
+			c.emptyLists()
+			m := newMachine(t, c, "cp2")
+			for path, data := range c.pki {
+				m.write(path, data)
+			}
+			before := m.tree()
+			runEtcd(t, m, e)
+			joined(t, m, c.controlPlane("")...)
+			m.onLoopback(ownMember(e).ClientURLs[0])
+			n := 0
+			m.host.Fault = func(_, path string) error { // counts from where the first journal is put away
+				if strings.HasPrefix(path, "/var/lib/kubewright/past") || n > 0 {
+					n++
+				}
+				if n == back+1 {
+					panic(killed{})
+				}
+				return nil
+			}
+			if !m.killed("reset", "--force") {
+				t.Fatal("it was not killed")
+			}
+			m.reset()
+			m.same(before)
+		})
+	}
 }
 
 // What would cost the others their quorum is refused before anything is changed, unless the user says so.
@@ -159,7 +195,7 @@ func TestResetControlPlaneKilled(t *testing.T) {
 	writes := 0
 	m.host.Fault = func(string, string) error { writes++; return nil }
 	m.reset()
-	for at := 1; at <= writes; at += 1 + writes/12 {
+	for at := 1; at <= writes; at += 1 + writes/8 {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			t.Parallel()
 			m, before, e := newControlPlane(t)

@@ -42,6 +42,9 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 		KubeletDir: flagOr(flagsOfKubelet, "root-dir", config.KubeletDir), KubeletCertDir: flagsOfKubelet["cert-dir"],
 		CleanupTmp: c.CleanupTmpDir, CNI: f.cni, Network: env.Machine.Network,
 	}
+	if r.Settled, err = plan.TakenBack(h, phases.Reset().Name); err != nil && !f.dryRun {
+		return nil, err
+	}
 	if r.UnmountFlags, err = host.ParseUnmountFlags(c.UnmountFlags); err != nil {
 		return nil, err
 	}

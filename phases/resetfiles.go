@@ -33,7 +33,9 @@ func keysOf(f *Facts) []plan.Step {
 	var steps []plan.Step
 	if !r.Ours && !r.ExternalCA(f) {
 		for _, path := range pki.WellKnown(r.CertificatesDir) {
-			steps = append(steps, gone(path))
+			if !r.left(f, path) {
+				steps = append(steps, gone(path))
+			}
 		}
 	}
 	for _, path := range r.changed() {
@@ -75,14 +77,15 @@ func filesOf(f *Facts) []plan.Step {
 	var steps []plan.Step
 	kubeconfigs := []string{config.AdminKubeconfig, config.SuperAdminKubeconfig, config.ControllerManagerKubeconfig, config.SchedulerKubeconfig}
 	for _, path := range kubeconfigs {
-		if r.Ours && r.Origin.Files[path] == nil { // the user's, as with an external CA
+		if r.Ours && r.Origin.Files[path] == nil || r.left(f, path) { // the user's, as with an external CA
 			continue
 		}
 		steps = append(steps, r.asBefore(f, path)...)
 	}
-	for _, path := range []string{config.KubeletKubeconfig, config.BootstrapKubeletKubeconfig} {
-		steps = append(steps, gone(path))
+	if !r.ownKubelet(f) {
+		steps = append(steps, gone(config.KubeletKubeconfig))
 	}
+	steps = append(steps, gone(config.BootstrapKubeletKubeconfig))
 	for _, component := range components {
 		steps = append(steps, gone(manifestPath(component)))
 	}
@@ -173,6 +176,23 @@ func emptied(r *Resetting) []plan.Step {
 		}
 	}
 	return steps
+}
+
+// left says that an earlier reset has left a file on purpose.
+func (r *Resetting) left(f *Facts, path string) bool {
+	info, err := f.Host.Stat(path)
+	return err == nil && info.ModTime.Before(r.Settled)
+}
+
+// ownKubelet says that the user has brought the kubelet's credentials, as with an external CA: neither has init made them, nor has the
+// kubelet got them from the cluster; and the certificate in them does not go with the kubelet's directory.
+func (r *Resetting) ownKubelet(f *Facts) bool {
+	const path = config.KubeletKubeconfig
+	data, err := f.Host.ReadFile(path)
+	if err != nil || strings.Contains(string(data), r.KubeletDir+"/") {
+		return false
+	}
+	return r.left(f, path) || r.Ours && r.Origin.Files[path] == nil && r.Origin.Files[config.BootstrapKubeletKubeconfig] == nil
 }
 
 // asBefore brings back what was at the path before: nothing, or the file as it was.

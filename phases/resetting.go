@@ -2,6 +2,7 @@ package phases
 
 import (
 	"context"
+	"time"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/etcd"
@@ -25,6 +26,9 @@ type Resetting struct {
 	Origin plan.Origin
 	// Ours says that kubewright made the node, if any was made, so that what no journal names was there before.
 	Ours bool
+
+	// Settled is when the machine was given back the last time; zero for never. What is older was left then, on purpose.
+	Settled time.Time
 
 	// CertificatesDir is the cluster's.
 	CertificatesDir string

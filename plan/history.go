@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kubewright/kubewright/host"
 )
@@ -113,10 +114,33 @@ func (o Origin) Content(h *host.Host, path string) ([]byte, error) {
 	return h.ReadFile(filepath.Join(o.dirs[path], b.Blob))
 }
 
+// TakenBack is when the newest run of undoing put the records of others away: what was there then, it has left on purpose. Zero for
+// never.
+func TakenBack(h *host.Host, undoing string) (time.Time, error) {
+	names, err := h.ReadDir(PastDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("cannot read the journals of earlier runs: %w", err)
+	}
+	for _, name := range slices.Backward(names) {
+		if _, command, _ := strings.Cut(name, "-"); command != undoing {
+			continue
+		}
+		info, err := h.Stat(filepath.Join(PastDir, name, journalFile))
+		if errors.Is(err, fs.ErrNotExist) { // it was cut off
+			continue
+		}
+		return info.ModTime, err
+	}
+	return time.Time{}, nil
+}
+
 // PutAway moves the journals of all runs to PastDir, because what they tell of is gone, and removes the contents of old files
 // beside them: they may be keys.
 func PutAway(h *host.Host, runs []PastRun) error {
-	for _, run := range runs {
+	for _, run := range slices.Backward(runs) { // that of undoing first: without it nobody knows what was left on purpose
 		if err := putAway(h, run.Dir); err != nil {
 			return fmt.Errorf("cannot put away the record of an earlier run: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -49,8 +50,14 @@ func TestOrigin(t *testing.T) {
 	if data, err := o.Content(h, "/etc/old/mine"); err != nil || string(data) != "before" {
 		t.Errorf("what was there before: %q, %v", data, err)
 	}
+	if when, err := plan.TakenBack(h, "reset"); err != nil || !when.IsZero() {
+		t.Errorf("taken back at %v, %v", when, err)
+	}
 	if err := plan.PutAway(h, runs); err != nil {
 		t.Fatal(err)
+	}
+	if when, err := plan.TakenBack(h, "reset"); err != nil || time.Since(when).Abs() > time.Minute {
+		t.Errorf("taken back at %v, %v", when, err)
 	}
 	if runs, err := plan.History(h); err != nil || len(runs) != 0 {
 		t.Errorf("after they were put away: %+v, %v", runs, err)
