@@ -180,24 +180,17 @@ func TestResetKeysOfUsers(t *testing.T) {
 	for name, c := range map[string]struct {
 		pki    []string
 		beside []string // other files
-		after  bool     // a join of kubewright that was taken back
 		stays  bool
 	}{
 		"own CA":                     {pki: whole[:2], stays: true},
 		"external CA":                {pki: []string{"ca.crt", "apiserver.crt", "apiserver.key"}, beside: []string{"admin.conf", "scheduler.conf"}, stays: true},
 		"kubeadm's certs phase":      {pki: whole},
 		"kubeadm's kubeconfig phase": {pki: whole, beside: []string{"admin.conf", "kubelet.conf"}},
-		"left by an earlier reset":   {pki: whole, beside: []string{"admin.conf"}, after: true, stays: true},
 		"kubeadm's join":             {pki: whole[:1], beside: []string{"bootstrap-kubelet.conf"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, args := newWorker(t)
+			m, _ := newWorker(t)
 			bare := m.tree()
-			if c.after {
-				joined(t, m, args...)
-				m.done.Wait()
-				m.reset()
-			}
 			for _, file := range c.pki {
 				m.write("/etc/kubernetes/pki/"+file, []byte(file))
 			}

@@ -76,7 +76,7 @@ func resetNode(env *Env, h *host.Host) (string, error) {
 
 // ours says that the journals tell all that was made here: nothing of a node is there that kubewright has not put there. Without
 // journals, kubeadm's usual paths count only where there is a sign of its work: keys alone may be what a user has laid out for an
-// init to come, or what an earlier reset has left because it was there before.
+// init to come.
 func ours(h *host.Host, r *phases.Resetting) bool {
 	for _, path := range []string{config.KubeletFlagsFile, config.ManifestsDir + "/" + config.APIServer + ".yaml"} {
 		if h.Exists(path) && !r.Origin.Made(path) {
@@ -90,7 +90,7 @@ func ours(h *host.Host, r *phases.Resetting) bool {
 	case h.Exists(config.KubeletKubeconfig) || h.Exists(config.BootstrapKubeletKubeconfig):
 		return false
 	}
-	return h.Exists(plan.PastDir) || !at("ca.key") || !at("apiserver.crt")
+	return !at("ca.key") || !at("apiserver.crt")
 }
 
 // kubeletFlagsOnDisk are the flags that an earlier run gave the kubelet, by name.

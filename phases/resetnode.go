@@ -13,7 +13,7 @@ import (
 )
 
 // removeNode ends what the cluster runs on this machine and removes the Node, as long as there is an API server: this machine's
-// own, too, which is a static pod.
+// own, too, which is a static pod. Without it the controller manager and the scheduler would take all the time that they are given.
 func removeNode() Phase {
 	return Phase{
 		Name: "remove-node", About: "Stop the kubelet, and remove the node from the cluster", KeepGoing: true,
@@ -21,7 +21,9 @@ func removeNode() Phase {
 		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			steps := []plan.Step{plan.Unit{Name: config.KubeletService}}
 			if f.Runtime != nil {
-				steps = append(steps, endPods("end the pods that are no static pods", func(p host.Pod) bool { return !p.Static }))
+				steps = append(steps, endPods("end the pods that need the API server", func(p host.Pod) bool {
+					return !ofComponent(config.APIServer)(p) && !ofComponent(config.Etcd)(p)
+				}))
 			}
 			if r := f.Resetting; r.Cluster != nil && !r.LastOfCluster() {
 				steps = append(steps, removeFromCluster(r))
