@@ -65,8 +65,9 @@ func (m *fakeMachine) same(before map[string]string) {
 	}
 }
 
-// emptyLists lets the cluster say that nothing hangs on any node.
+// emptyLists lets the cluster say that it is ready, and that nothing hangs on any node.
 func (c *fakeCluster) emptyLists() {
+	c.objects["/readyz"] = map[string]any{}
 	for path, kind := range map[string]string{"/api/v1/pods": "PodList", "/apis/certificates.k8s.io/v1/certificatesigningrequests": "CertificateSigningRequestList"} {
 		c.objects[path] = map[string]any{"kind": kind, "apiVersion": "v1", "items": []any{}}
 	}

@@ -176,7 +176,7 @@ func (f *resetFlags) meetCluster(ctx context.Context, h *host.Host, flags *pflag
 	}
 	client, err := cluster.New(data, cluster.Options{Read: h.ReadFile, Timeout: 10 * time.Second, Patience: shortPatience})
 	if err == nil {
-		err = client.Answers(ctx)
+		err = client.Up(ctx) // one that is not ready would let each question wait
 	}
 	if err != nil {
 		out.warn([]string{fmt.Sprintf("what the cluster keeps of node %s stays there: %v\nif the cluster lives on, remove it there: kubectl delete node %[1]s", r.Node, err)})

@@ -46,7 +46,7 @@ func kubeletEnded(f *Facts) plan.Step {
 
 // endAllPods ends every pod of the kubelet. Without a runtime to ask, that is a failure only where there is a sign of pods.
 func endAllPods(f *Facts) plan.Step {
-	all := endPods("end all pods of the kubelet", func(host.Pod) bool { return true }).(plan.Do)
+	all := endPods("end all pods of the kubelet", func(host.Pod) bool { return true })
 	if f.Runtime != nil {
 		return all
 	}

@@ -29,6 +29,9 @@ func removeEtcdMember() Phase {
 				return nil, err
 			}
 			var steps []plan.Step
+			if f.Runtime != nil {
+				steps = append(steps, endAPIServer())
+			}
 			if s := e.Standing; s.Self != nil && !s.Last() && s.Refusal == nil {
 				steps = append(steps, plan.Do{
 					Name: "remove " + s.Self.String(),
@@ -52,8 +55,24 @@ func removeEtcdMember() Phase {
 	}
 }
 
-// endEtcd ends the static pod of etcd, and keeps the kubelet from starting it again. The API server ends before it: it would wait for
-// etcd, and etcd for it.
+// endAPIServer ends this machine's API server before its etcd goes, and keeps the kubelet from starting it again. Its clients, and a
+// load balancer, are to see at once that it is gone: without etcd it would let them wait. And etcd would wait for it.
+func endAPIServer() plan.Step {
+	pods := endPods("end the API server of this machine", ofComponent(config.APIServer))
+	step := pods
+	step.Optional = true // a courtesy to the others
+	step.Run = func(ctx context.Context, t *plan.Target) error {
+		if t.Systemd != nil {
+			if err := t.Systemd.Stop(ctx, config.KubeletService); err != nil {
+				return err
+			}
+		}
+		return pods.Run(ctx, t)
+	}
+	return step
+}
+
+// endEtcd ends the static pod of etcd, and keeps the kubelet from starting it again.
 func endEtcd(e *EtcdMember) plan.Step {
 	return plan.Do{
 		Name: "end etcd",
@@ -74,17 +93,7 @@ func endEtcd(e *EtcdMember) plan.Step {
 			if t.Runtime == nil { // what is left of the kubelet's pods has to end one way or another
 				return killPods(ctx, t)
 			}
-			for _, component := range []string{config.APIServer, config.Etcd} {
-				pods, err := t.Runtime.KubeletPods(ctx)
-				if err == nil {
-					is := ofComponent(component)
-					err = removePods(ctx, t.Runtime, slices.DeleteFunc(pods, func(p host.Pod) bool { return !is(p) }))
-				}
-				if err != nil {
-					return err
-				}
-			}
-			return nil
+			return endPods("end etcd", ofComponent(config.Etcd)).Apply(ctx, t)
 		},
 	}
 }

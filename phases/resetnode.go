@@ -49,7 +49,7 @@ func removeFromCluster(r *Resetting) plan.Step {
 }
 
 // endPods ends and removes pods of the kubelet, and nobody else's.
-func endPods(name string, which func(host.Pod) bool) plan.Step {
+func endPods(name string, which func(host.Pod) bool) plan.Do {
 	find := func(ctx context.Context, t *plan.Target) ([]host.Pod, error) {
 		pods, err := t.Runtime.KubeletPods(ctx)
 		return slices.DeleteFunc(pods, func(p host.Pod) bool { return !which(p) }), err
