@@ -169,15 +169,16 @@ func chainsPart(name string, o owner) Part {
 		Find: func(ctx context.Context) ([]string, error) {
 			var lines []string
 			for _, family := range both {
-				err := retry(ctx, func(n *netfilter, _ uint32) error {
-					there, err := n.removals(family, o)
-					for _, r := range there {
-						lines = append(lines, r.lines()...)
-					}
+				var there []removal
+				err := look(ctx, func(n *netfilter) (err error) {
+					there, err = n.removals(family, o)
 					return err
 				})
 				if err != nil {
 					return nil, err
+				}
+				for _, r := range there {
+					lines = append(lines, r.lines()...)
 				}
 			}
 			return lines, nil

@@ -1,6 +1,8 @@
 package network
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -234,6 +236,29 @@ func TestBatchOfAnotherGeneration(t *testing.T) {
 	}
 	if _, ok := m.look()["ip filter DOCKER"]; !ok {
 		t.Error("the other's chain is gone")
+	}
+}
+
+// What was found while somebody else changed the rules may lack some: it is looked again, and only the last look counts.
+func TestLookWhileRulesChange(t *testing.T) {
+	m := maker{t, isolate(t)}
+	m.table(nftables.TableFamilyIPv4, "filter")
+	m.flush()
+	calls := 0
+	change := func(times int) error {
+		calls = 0
+		return look(t.Context(), func(*netfilter) error {
+			if calls++; calls <= times {
+				m.table(nftables.TableFamilyIPv4, fmt.Sprint("others-", times, "-", calls))
+				m.flush()
+			}
+			return nil
+		})
+	}
+	for times, want := range map[int]error{0: nil, 2: nil, attempts: errChanged} {
+		if err := change(times); !errors.Is(err, want) || calls != min(times+1, attempts) {
+			t.Errorf("%d changes: %d looks, error %v", times, calls, err)
+		}
 	}
 }
 

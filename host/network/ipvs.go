@@ -133,7 +133,7 @@ func (s service) ours(onLink, local map[netip.Addr]bool) bool {
 
 // addresses returns those of a link, or of all.
 func addresses(link netlink.Link) (map[netip.Addr]bool, error) {
-	all, err := netlink.AddrList(link, unix.AF_UNSPEC)
+	all, err := uninterrupted(func() ([]netlink.Addr, error) { return netlink.AddrList(link, unix.AF_UNSPEC) })
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the addresses of this machine: %w", err)
 	}

@@ -83,7 +83,7 @@ func removeLinks(links []netlink.Link) error {
 }
 
 func find(ours []link) ([]netlink.Link, error) {
-	all, err := netlink.LinkList()
+	all, err := uninterrupted(netlink.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the network links: %w", err)
 	}
@@ -94,4 +94,14 @@ func find(ours []link) ([]netlink.Link, error) {
 		}
 	}
 	return there, nil
+}
+
+// uninterrupted lists again what changed while it was listed, as links do when pods end: such a list may lack some.
+func uninterrupted[T any](list func() ([]T, error)) (all []T, err error) {
+	for range attempts {
+		if all, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return all, err
 }

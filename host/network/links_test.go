@@ -89,3 +89,18 @@ func TestLinkNames(t *testing.T) {
 		}
 	}
 }
+
+func TestUninterrupted(t *testing.T) {
+	for times, want := range map[int]error{0: nil, 3: nil, attempts: netlink.ErrDumpInterrupted} {
+		calls := 0
+		all, err := uninterrupted(func() ([]string, error) {
+			if calls++; calls <= times {
+				return []string{"some"}, netlink.ErrDumpInterrupted
+			}
+			return []string{"all", "of", "them"}, nil
+		})
+		if !errors.Is(err, want) || want == nil && len(all) != 3 {
+			t.Errorf("%d interruptions: %q, error %v", times, all, err)
+		}
+	}
+}

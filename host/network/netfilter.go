@@ -101,10 +101,15 @@ func attributes(m netlink.Message) (*netlink.AttributeDecoder, error) {
 	return ad, err
 }
 
-// batch carries out all changes or none, and none if the rules are no longer of that generation.
+// batch carries out all changes or none, and none if the rules are no longer of that generation, which is an error also where
+// there is nothing to change: several answers make one picture only if nothing changed between them.
 func (n *netfilter) batch(generation uint32, changes []netlink.Message) error {
 	if len(changes) == 0 {
-		return nil
+		now, err := n.generation()
+		if err == nil && now != generation {
+			return errChanged
+		}
+		return err
 	}
 	begin, err := message(0, unix.NFNL_MSG_BATCH_BEGIN, 0, unix.AF_UNSPEC, netlink.Attribute{
 		Type: unix.NFNL_BATCH_GENID, Data: binary.BigEndian.AppendUint32(nil, generation)})
@@ -171,4 +176,14 @@ func retry(ctx context.Context, do func(n *netfilter, generation uint32) error) 
 		}
 	}
 	return err
+}
+
+// look does what only looks at the rules, until nobody else changed them meanwhile: what it found before that does not count.
+func look(ctx context.Context, do func(n *netfilter) error) error {
+	return retry(ctx, func(n *netfilter, generation uint32) error {
+		if err := do(n); err != nil {
+			return err
+		}
+		return n.batch(generation, nil)
+	})
 }

@@ -37,7 +37,7 @@ func tablesPart(name string, ours []tableName) Part {
 		Name: name,
 		Find: func(ctx context.Context) ([]string, error) {
 			var lines []string
-			err := retry(ctx, func(n *netfilter, _ uint32) error {
+			err := look(ctx, func(n *netfilter) error {
 				there, err := n.tablesOf(ours)
 				lines = nil
 				for _, t := range there {
