@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -146,6 +147,19 @@ func TestWhileBusy(t *testing.T) {
 		}
 		return unix.EPERM
 	}); !errors.Is(err, unix.EPERM) || calls != 3 {
+		t.Errorf("%d calls, error %v", calls, err)
+	}
+}
+
+func TestWhileBusyUntilTimeIsOver(t *testing.T) {
+	calls := 0
+	err := whileBusy(t.Context(), unix.EBUSY, func() error {
+		if calls++; calls == 1 {
+			return unix.EBUSY
+		}
+		return os.ErrDeadlineExceeded // of a connection that ends with the context
+	})
+	if !errors.Is(err, unix.EBUSY) || calls != 2 {
 		t.Errorf("%d calls, error %v", calls, err)
 	}
 }
