@@ -64,7 +64,7 @@ func (l legacy) remove(ctx context.Context) error {
 		for _, t := range there {
 			t.write(&input)
 		}
-		if _, err := output(ctx, input.String(), restore, "--noflush", "-w", "10"); err != nil {
+		if _, err := output(ctx, input.String(), restore, "--noflush", "--counters", "-w", "10"); err != nil {
 			return fmt.Errorf("cannot delete chains from the legacy tables: %w", err)
 		}
 	}

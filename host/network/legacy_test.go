@@ -40,6 +40,8 @@ COMMIT
 `
 
 const restored = `*nat
+:PREROUTING ACCEPT [0:0]
+:OUTPUT ACCEPT [5:300]
 :KUBE-SERVICES - [0:0]
 :KUBE-SVC-ERIFXISQEP7F7OF4 - [0:0]
 -D PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
@@ -49,6 +51,7 @@ const restored = `*nat
 -X KUBE-SVC-ERIFXISQEP7F7OF4
 COMMIT
 *filter
+:INPUT DROP [0:0]
 :KUBE-FIREWALL - [0:0]
 -D INPUT -j KUBE-FIREWALL
 -X KUBE-FIREWALL
@@ -102,7 +105,7 @@ func TestLegacyRemove(t *testing.T) {
 		if diff := cmp.Diff(restored, string(input)); diff != "" {
 			t.Errorf("%s: restored (-want +got):\n%s", c.prefix, diff)
 		}
-		if args, _ := os.ReadFile(got + ".args"); string(args) != "--noflush -w 10\n" {
+		if args, _ := os.ReadFile(got + ".args"); string(args) != "--noflush --counters -w 10\n" {
 			t.Errorf("%s: the arguments are %q", c.prefix, args)
 		}
 	}
@@ -121,7 +124,7 @@ func TestLegacyComments(t *testing.T) {
 	got, err := parseSaved("*filter\n:FORWARD ACCEPT [0:0]\n"+
 		"-A FORWARD -m comment --comment \"cali:S93hcgKJrXEqnTfs\" -m comment --comment \"Policy explicitly accepted packet.\" -j ACCEPT\n"+
 		"-A FORWARD -m comment --comment \"cali: mine\" -j ACCEPT\nCOMMIT\n", cniChains)
-	want := []legacyTable{{name: "filter", rules: []string{
+	want := []legacyTable{{name: "filter", policies: []string{"FORWARD ACCEPT [0:0]"}, rules: []string{
 		`FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m comment --comment "Policy explicitly accepted packet." -j ACCEPT`}}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(legacyTable{})); diff != "" || err != nil {
 		t.Errorf("error %v, found (-want +got):\n%s", err, diff)

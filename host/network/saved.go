@@ -7,15 +7,20 @@ import (
 
 // legacyTable is what is ours in one table.
 type legacyTable struct {
-	name   string
-	chains []string
-	rules  []string // in chains of others, as they were printed: "PREROUTING -j KUBE-SERVICES"
+	name     string
+	policies []string // of the chains that iptables makes by itself, with what they have counted: "INPUT DROP [5:500]"
+	chains   []string
+	rules    []string // in chains of others, as they were printed: "PREROUTING -j KUBE-SERVICES"
 }
 
 // write writes what the restoring program needs to delete it and to leave all else: chains are emptied by being named, before
-// the rules that lead to them and then they themselves go.
+// the rules that lead to them and then they themselves go. Counters of rules stay by themselves, but iptables sets those of
+// policies to zero with each change of a table, unless they are said again.
 func (t legacyTable) write(to *strings.Builder) {
 	fmt.Fprintf(to, "*%s\n", t.name)
+	for _, p := range t.policies {
+		fmt.Fprintf(to, ":%s\n", p)
+	}
 	for _, c := range t.chains {
 		fmt.Fprintf(to, ":%s - [0:0]\n", c)
 	}
@@ -41,8 +46,9 @@ func parseSaved(saved string, o owner) ([]legacyTable, error) {
 			t, ours = legacyTable{name: line[1:]}, map[string]bool{}
 		case line[0] == ':':
 			name, rest, _ := strings.Cut(line[1:], " ")
-			// A chain that iptables makes by itself has a policy.
-			if strings.HasPrefix(rest, "- ") && o.hasChain(name) {
+			if !strings.HasPrefix(rest, "- ") { // only a chain that iptables makes by itself has a policy
+				t.policies = append(t.policies, line[1:])
+			} else if o.hasChain(name) {
 				t.chains = append(t.chains, name)
 				ours[name] = true
 			}
