@@ -1,4 +1,4 @@
-// Package etcd asks etcd for its version, health and members, of the local member over its API, and of an external cluster over
+// Package etcd asks etcd for its version, health and members, of the local member over its API or from its data, and of an external cluster over
 // plain HTTPS before anything else is known about it; and it changes the membership: a machine joins as a learner, is promoted
 // once it has the data, and leaves.
 package etcd
