@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/etcd/etcdtest"
 )
@@ -105,6 +107,39 @@ func TestResetOwnCA(t *testing.T) {
 	m.same(before)
 	m.reset() // it knows no journal any more
 	m.same(before)
+}
+
+// The cluster's own directory of certificates is the one that counts, also where no journal tells what was made.
+func TestResetCertificatesDir(t *testing.T) {
+	c, e := newStacked(t)
+	c.emptyLists()
+	path := "/api/v1/namespaces/kube-system/configmaps/kubeadm-config"
+	stored := c.objects[path].(*corev1.ConfigMap)
+	c.objects[path] = configMap("ClusterConfiguration", stored.Data["ClusterConfiguration"]+"certificatesDir: /srv/pki\n")
+	for path, data := range maps.Clone(c.pki) {
+		c.pki[strings.Replace(path, config.DefaultCertificatesDir, "/srv/pki", 1)] = data
+	}
+	m := newMachine(t, c, "cp2")
+	runEtcd(t, m, e)
+	joined(t, m, c.controlPlane(c.upload(t))...)
+	m.onLoopback(ownMember(e).ClientURLs[0])
+	m.write("/srv/pki/others.crt", []byte("others'"))
+	m.write(config.DefaultCertificatesDir+"/others.crt", []byte("others'"))
+	if err := m.host.RemoveTree("/var/lib/kubewright"); err != nil || len(m.keys()) < 8 {
+		t.Fatalf("%v, keys: %v", err, slices.Sorted(maps.Keys(m.keys())))
+	}
+	m.reset("--wipe-etcd")
+	if keys := m.keys(); len(keys) > 0 {
+		t.Errorf("keys are left: %v", slices.Sorted(maps.Keys(keys)))
+	}
+	for _, path := range []string{"/srv/pki/others.crt", config.DefaultCertificatesDir + "/others.crt"} {
+		if !m.host.Exists(path) {
+			t.Errorf("%s is gone", path)
+		}
+	}
+	if m.host.Exists("/srv/pki/ca.crt") {
+		t.Error("the cluster's CA is left")
+	}
 }
 
 // TestResetOwnCAKilled kills a reset while it puts the journals away: the next one still knows what was there before.
