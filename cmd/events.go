@@ -90,7 +90,10 @@ func (e *events) step(it plan.Item) {
 		Diff: it.Change.Lines, Final: plan.Final(it.Step),
 	}
 	if f, ok := it.Step.(plan.File); ok {
-		ev.Path, ev.Mode = f.Path, fmt.Sprintf("%04o", f.Mode.Perm())
+		ev.Path = f.Path
+		if !f.Absent {
+			ev.Mode = fmt.Sprintf("%04o", f.Mode.Perm())
+		}
 		if !f.Secret {
 			ev.Content = plan.Redact(string(f.Data))
 		}

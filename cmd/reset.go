@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -52,7 +53,7 @@ func (f *resetFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, 
 	if err := phases.Reset().CheckSkip(c.SkipPhases); err != nil {
 		return err
 	}
-	f.dryRun, f.force = c.DryRun, c.Force
+	f.dryRun, f.force, f.skipped = c.DryRun, c.Force, c.SkipPhases
 	unlock, err := f.begin(ctx, env, h, list)
 	if err != nil {
 		return err
@@ -69,8 +70,8 @@ func (f *resetFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, 
 	if err != nil {
 		return err
 	}
-	out.warn(beforehand(s.facts))
-	if f.asks(s.facts) {
+	out.warn(f.beforehand(s.facts))
+	if f.asks() {
 		if err := confirm(env, out, s.facts.Resetting); err != nil {
 			return err
 		}
@@ -98,8 +99,10 @@ func (f *resetFlags) closing(s *session, changes int, out *reporter) error {
 	} else if f.phase == "" {
 		out.line("\nThis machine is no node any more.")
 	}
-	for _, left := range leftAlone(s) {
-		out.line("Left alone: %s", left)
+	if f.runs("cleanup-node") {
+		for _, left := range leftAlone(s) {
+			out.line("Left alone: %s", left)
+		}
 	}
 	if e := s.facts.Resetting.Etcd; e != nil {
 		for _, dir := range e.MovedTo {
@@ -109,6 +112,11 @@ func (f *resetFlags) closing(s *session, changes int, out *reporter) error {
 		}
 	}
 	return nil
+}
+
+// runs says that a phase is part of this run.
+func (f *resetFlags) runs(phase string) bool {
+	return (f.phase == "" || f.phase == phase) && !slices.Contains(f.skipped, phase)
 }
 
 // leftAlone names what a user may look for among what reset takes away, and does not.

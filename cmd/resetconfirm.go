@@ -12,30 +12,31 @@ import (
 )
 
 // asks says whether the user is asked first: in the phase preflight, as with kubeadm, unless there is nothing to lose.
-func (f *resetFlags) asks(facts *phases.Facts) bool {
-	return !f.dryRun && !f.force && !facts.Skips("preflight") && (f.phase == "" || f.phase == "preflight")
+func (f *resetFlags) asks() bool {
+	return !f.dryRun && !f.force && f.runs("preflight")
 }
 
 // beforehand says what the user should know before anything happens.
-func beforehand(facts *phases.Facts) []string {
+func (f *resetFlags) beforehand(facts *phases.Facts) []string {
 	r := facts.Resetting
 	var list []string
-	if r.LastOfCluster() && !facts.Skips("remove-etcd-member") {
+	leaves := f.runs("preflight") || f.runs("remove-etcd-member")
+	if leaves && r.LastOfCluster() {
 		fate := "is moved aside"
 		if r.Etcd.Wipe {
 			fate = "is deleted"
 		}
 		list = append(list, fmt.Sprintf("node %s is the last control plane of its cluster: the cluster ends with it, and its data %s", r.Node, fate))
-	} else if slices.Equal(r.ControlPlanes, []string{r.Node}) {
+	} else if leaves && r.Etcd == nil && slices.Equal(r.ControlPlanes, []string{r.Node}) {
 		list = append(list, fmt.Sprintf("node %s is the last control plane of its cluster: what is in the external etcd stays", r.Node))
 	}
-	if err := facts.MayLeaveEtcd(); err != nil { // without Lenient the plan has failed
+	if err := facts.MayLeaveEtcd(); leaves && err != nil { // without Lenient the plan has failed
 		list = append(list, "a real run would stop here: "+err.Error())
 	}
-	if e := r.Etcd; e != nil && e.Standing.Refusal != nil && e.Regardless {
+	if e := r.Etcd; leaves && e != nil && e.Standing.Refusal != nil && e.Regardless {
 		list = append(list, "this member of etcd goes although the cluster may lose its data, because of --force-data-loss:\n"+e.Standing.Refusal.Error())
 	}
-	if r.ExternalCA(facts) && !r.Ours {
+	if f.runs("cleanup-node") && r.ExternalCA(facts) && !r.Ours {
 		list = append(list, "the certificates in "+r.CertificatesDir+" are of an external CA: they stay")
 	}
 	return list

@@ -13,6 +13,8 @@ type resetFlags struct {
 	configFile string
 	// phase is the one phase that is run, or empty for all.
 	phase string
+	// skipped are the phases that are left out.
+	skipped []string
 
 	certDir, criSocket, kubeconfig                  string
 	ignorePreflight, skipPhases                     []string

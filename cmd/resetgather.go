@@ -178,6 +178,9 @@ func (f *resetFlags) meetCluster(ctx context.Context, h *host.Host, flags *pflag
 	if err == nil {
 		err = client.Up(ctx) // one that is not ready would let each question wait
 	}
+	if err != nil && !f.runs("remove-node") {
+		return nil
+	}
 	if err != nil {
 		out.warn([]string{fmt.Sprintf("what the cluster keeps of node %s stays there: %v\nif the cluster lives on, remove it there: kubectl delete node %[1]s", r.Node, err)})
 		return nil
