@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -76,11 +77,11 @@ func (f *resetFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, 
 			return err
 		}
 	}
-	return f.execute(ctx, env, s, p, list, out, func(changes int) error { return f.closing(s, changes, out) })
+	return f.execute(ctx, env, s, p, list, out, func(changes int) error { return f.closing(env, s, changes, out) })
 }
 
 // closing puts away the records of the runs that were taken back, and says what was left alone.
-func (f *resetFlags) closing(s *session, changes int, out *reporter) error {
+func (f *resetFlags) closing(env *Env, s *session, changes int, out *reporter) error {
 	if f.phase == "" && len(s.facts.Skip) == 0 {
 		runs, err := plan.History(s.host)
 		if err == nil {
@@ -100,7 +101,7 @@ func (f *resetFlags) closing(s *session, changes int, out *reporter) error {
 		out.line("\nThis machine is no node any more.")
 	}
 	if f.runs("cleanup-node") {
-		for _, left := range leftAlone(s) {
+		for _, left := range leftAlone(env, s) {
 			out.line("Left alone: %s", left)
 		}
 	}
@@ -120,7 +121,7 @@ func (f *resetFlags) runs(phase string) bool {
 }
 
 // leftAlone names what a user may look for among what reset takes away, and does not.
-func leftAlone(s *session) []string {
+func leftAlone(env *Env, s *session) []string {
 	var left []string
 	if names, err := s.host.ReadDir(config.ManifestsDir); err == nil {
 		for _, name := range names {
@@ -130,6 +131,11 @@ func leftAlone(s *session) []string {
 	r := s.facts.Resetting
 	if names, err := s.host.ReadDir(r.CertificatesDir); err == nil && len(names) > 0 {
 		left = append(left, r.CertificatesDir+" (what was there before, or is of others)")
+	}
+	for _, kv := range env.Environ {
+		if home, ok := strings.CutPrefix(kv, "HOME="); ok && s.host.Exists(home+"/.kube/config") {
+			left = append(left, home+"/.kube/config (if it is of this cluster, it is of no use any more)")
+		}
 	}
 	return left
 }

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/etcd"
 	"github.com/kubewright/kubewright/phases"
@@ -50,6 +51,17 @@ func (f *resetFlags) etcdMember(ctx context.Context, s *session) (*phases.EtcdMe
 	}
 	e.Leave = func(ctx context.Context, progress func(string)) error { return known.Leave(ctx, e.Standing, progress) }
 	e.Gone = func(ctx context.Context) (bool, error) { return known.Gone(ctx, e.Standing) }
+	e.Lock = func(ctx context.Context, progress func(string)) (func(), error) {
+		c := s.facts.Resetting.Cluster
+		if c == nil {
+			return func() {}, nil // nobody joins such a cluster
+		}
+		held, err := c.Lock(ctx, "etcd", "kubewright reset on "+s.facts.Resetting.Node, cluster.LockOptions{TTL: lockTTL, Alone: true, Progress: progress})
+		if err != nil {
+			return func() {}, fmt.Errorf("%w\nthe member leaves without it: a control plane that joins at the same moment may have to join again", err)
+		}
+		return held.Unlock, nil
+	}
 	return e, nil
 }
 

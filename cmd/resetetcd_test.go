@@ -66,7 +66,11 @@ func withoutData(t *testing.T, tree map[string]string) map[string]string {
 // The member leaves through the others, its data is moved aside, and all else goes.
 func TestResetControlPlane(t *testing.T) {
 	m, before, e := newControlPlane(t)
+	m.cluster.asked()
 	stderr := m.reset()
+	if asked := m.cluster.asked(); !slices.Contains(asked, "POST "+leases) || m.cluster.objects[leases+"/kubewright-etcd"] != nil {
+		t.Errorf("the lock of etcd's members was not taken, or is left:\n%s", strings.Join(asked, "\n"))
+	}
 	if ownMember(e) != nil || len(e.Members) != 1 || !slices.Equal(e.Calls, []string{"add", "promote", "remove"}) {
 		t.Errorf("members %v, calls %v", e.Members, e.Calls)
 	}

@@ -29,21 +29,11 @@ func removeEtcdMember() Phase {
 				return nil, err
 			}
 			var steps []plan.Step
+			if s := e.Standing; s.Self != nil && !s.Last() && s.Refusal == nil {
+				steps = append(steps, leaveEtcd(f, e))
+			}
 			if f.Runtime != nil {
 				steps = append(steps, endAPIServer())
-			}
-			if s := e.Standing; s.Self != nil && !s.Last() && s.Refusal == nil {
-				steps = append(steps, plan.Do{
-					Name: "remove " + s.Self.String(),
-					Done: func(ctx context.Context, _ *plan.Target) (bool, error) { return e.Gone(ctx) },
-					Run: func(ctx context.Context, t *plan.Target) error {
-						return e.Leave(ctx, func(status string) {
-							if t.Progress != nil {
-								t.Progress(status)
-							}
-						})
-					},
-				})
 			}
 			steps = append(steps, endEtcd(e))
 			for _, dir := range e.DataDirs {
@@ -55,9 +45,35 @@ func removeEtcdMember() Phase {
 	}
 }
 
+// leaveEtcd takes the member out, under the lock that joins take, too: who joins is told which members there are.
+func leaveEtcd(f *Facts, e *EtcdMember) plan.Step {
+	return plan.Do{
+		Name: "remove " + e.Standing.Self.String(),
+		Done: func(ctx context.Context, _ *plan.Target) (bool, error) { return e.Gone(ctx) },
+		Run: func(ctx context.Context, t *plan.Target) error {
+			progress := func(status string) {
+				if t.Progress != nil {
+					t.Progress(status)
+				}
+			}
+			unlock, err := e.Lock(ctx, progress)
+			if err != nil && t.Warn != nil {
+				t.Warn(err.Error())
+			}
+			defer unlock()
+			if f.Runtime != nil {
+				if err := endAPIServer().Run(ctx, t); err != nil && t.Warn != nil {
+					t.Warn(err.Error())
+				}
+			}
+			return e.Leave(ctx, progress)
+		},
+	}
+}
+
 // endAPIServer ends this machine's API server before its etcd goes, and keeps the kubelet from starting it again. Its clients, and a
 // load balancer, are to see at once that it is gone: without etcd it would let them wait. And etcd would wait for it.
-func endAPIServer() plan.Step {
+func endAPIServer() plan.Do {
 	pods := endPods("end the API server of this machine", ofComponent(config.APIServer))
 	step := pods
 	step.Optional = true // a courtesy to the others

@@ -55,6 +55,8 @@ type EtcdMember struct {
 	// Leave takes it out of the cluster, through the others, and Gone says whether they have no such member.
 	Leave func(ctx context.Context, progress func(string)) error
 	Gone  func(ctx context.Context) (bool, error)
+	// Lock keeps others from changing the members meanwhile, as far as the cluster answers. It says what it goes on without.
+	Lock func(ctx context.Context, progress func(string)) (unlock func(), err error)
 	// Running says whether a process has the data open.
 	Running func() (bool, error)
 	// Wipe deletes the data instead of moving it aside.
