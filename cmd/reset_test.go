@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -171,6 +172,28 @@ func TestResetNothing(t *testing.T) {
 	before := m.tree()
 	if stderr := m.reset(); !strings.Contains(stderr, "Nothing to do") {
 		t.Errorf("stderr:\n%s", stderr)
+	}
+	m.same(before)
+}
+
+// Where the user has removed the kubelet's unit, its link is taken away nevertheless: systemd does not do it.
+func TestResetUnitGone(t *testing.T) {
+	m, args := newWorker(t)
+	before := m.tree()
+	joined(t, m, args...)
+	m.done.Wait()
+	for _, path := range []string{config.KubeletUnitFile, config.KubeletDropIn} {
+		if err := m.host.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wants := "/etc/systemd/system/multi-user.target.wants"
+	if err := errors.Join(m.host.MkdirAll(wants, 0o755), m.host.Symlink(config.KubeletUnitFile, wants+"/kubelet.service")); err != nil {
+		t.Fatal(err)
+	}
+	m.reset()
+	if err := m.host.RemoveEmptyDir(wants); err != nil { // systemd's
+		t.Fatal(err)
 	}
 	m.same(before)
 }

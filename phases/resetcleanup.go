@@ -37,11 +37,12 @@ func cleanupNode() Phase {
 
 // kubeletEnded stops the kubelet. It starts at boot no more where it did not before, or where its unit is ours.
 func kubeletEnded(f *Facts) plan.Step {
+	return plan.Unit{Name: config.KubeletService, Disabled: disabled(f)}
+}
+
+func disabled(f *Facts) bool {
 	before := f.Resetting.Origin.Units[config.KubeletService]
-	return plan.Unit{
-		Name:     config.KubeletService,
-		Disabled: ownFile(f, config.KubeletUnitFile) || before != nil && !before.Enabled,
-	}
+	return ownFile(f, config.KubeletUnitFile) || before != nil && !before.Enabled
 }
 
 // endAllPods ends every pod of the kubelet. Without a runtime to ask, that is a failure only where there is a sign of pods.

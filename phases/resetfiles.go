@@ -68,8 +68,12 @@ func kubeletCerts(f *Facts, dir string) []plan.Step {
 	return steps
 }
 
-// systemdDir is where the kubelet's unit and drop-in are, if they are ours.
-const systemdDir = "/etc/systemd/system"
+const (
+	// systemdDir is where the kubelet's unit and drop-in are, if they are ours.
+	systemdDir = "/etc/systemd/system"
+	// kubeletWanted is the link by which the kubelet starts at boot.
+	kubeletWanted = systemdDir + "/multi-user.target.wants/" + config.KubeletService
+)
 
 // filesOf are the other files, from those that only this node needs to the directories that are empty then.
 func filesOf(f *Facts) []plan.Step {
@@ -91,6 +95,9 @@ func filesOf(f *Facts) []plan.Step {
 	}
 	if r.CleanupTmp {
 		steps = append(steps, plan.File{Path: tmpDir, Absent: true, Extent: plan.Everything})
+	}
+	if disabled(f) { // systemd does not do it where the unit's file is gone, or masked
+		steps = append(steps, gone(kubeletWanted))
 	}
 	var forgotten []string
 	for _, path := range []string{config.KubeletUnitFile, config.KubeletDropIn} {
