@@ -46,7 +46,7 @@ func (u Unit) Diff(ctx context.Context, t *Target) (Change, error) {
 	if u.Enabled && !enabled(now) {
 		why = append(why, "not enabled")
 	}
-	if u.Disabled && now.UnitFileState == "enabled" {
+	if u.disables(now) {
 		why = append(why, "enabled")
 	}
 	for _, path := range u.Forgotten {
@@ -126,7 +126,7 @@ func (u Unit) Apply(ctx context.Context, t *Target) error {
 			return err
 		}
 	}
-	if u.Disabled && now.UnitFileState == "enabled" {
+	if u.disables(now) {
 		if err := t.Systemd.Disable(ctx, u.Name); err != nil {
 			return err
 		}
@@ -155,6 +155,11 @@ func (u Unit) Before(ctx context.Context, t *Target) (*Before, error) {
 // ended says that the unit does not run, nor is about to: one that crashes is started again and again. Nor is it to be seen that it
 // has failed.
 func ended(u systemd.Unit) bool { return u.ActiveState == "inactive" || u.ActiveState == "" }
+
+// disables says that the unit starts at boot and should not. A unit without a file does not, whatever systemd remembers of it.
+func (u Unit) disables(now systemd.Unit) bool {
+	return u.Disabled && now.LoadState == "loaded" && now.UnitFileState == "enabled"
+}
 
 // enabled says that the unit starts at boot; one that is enabled at runtime only does not.
 func enabled(u systemd.Unit) bool {
