@@ -90,7 +90,7 @@ func TestResetWorker(t *testing.T) {
 	before := m.tree()
 	joined(t, m, args...)
 	m.done.Wait()
-	m.runtime.SetKubeletPods(host.Pod{ID: "1", Namespace: "default", Name: "web"}, host.Pod{ID: "2", Namespace: "kube-system", Name: "x", Static: true})
+	m.runtime.SetPods(host.Pod{ID: "1", Namespace: "default", Name: "web"}, host.Pod{ID: "2", Namespace: "kube-system", Name: "x", Static: true})
 	code, stdout, stderr := m.run("reset", "--dry-run")
 	for _, want := range []string{"pod default/web", "Node w1", "- file /etc/kubernetes/kubelet.conf", "- directory /var/lib/kubelet", "- directory /etc/kubernetes\n"} {
 		if !strings.Contains(stdout, want) {

@@ -1,11 +1,11 @@
 package host
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,160 +13,142 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroupLinger is how long the cgroup of a process that has ended may be busy.
-const cgroupLinger = 5 * time.Second
-
-// KubepodsCgroups are the directories in which the kubelet keeps the cgroups of pods, one in each hierarchy: kubepods, or
-// kubepods.slice where systemd manages them.
+// KubepodsCgroups returns the directories below which the kubelet puts its pods, as far as they are there: one in each cgroup
+// hierarchy that is mounted, by the names of either cgroup driver.
 func (h *Host) KubepodsCgroups() ([]string, error) {
-	mounts, err := h.Mounts()
+	list, err := h.mounts()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot look for the cgroups of pods: %w", err)
 	}
 	var dirs []string
-	seen := map[string]bool{}
-	for _, m := range mounts {
+	for _, m := range list {
 		if m.FSType != "cgroup" && m.FSType != "cgroup2" {
 			continue
 		}
 		for _, name := range []string{"kubepods", "kubepods.slice"} {
 			dir := filepath.Join(m.Path, name)
-			if info, err := h.Stat(dir); err == nil && info.IsDir() && !seen[dir] {
-				seen[dir], dirs = true, append(dirs, dir)
+			if info, err := h.Stat(dir); err == nil && info.IsDir() && !slices.Contains(dirs, dir) {
+				dirs = append(dirs, dir)
 			}
 		}
 	}
 	return dirs, nil
 }
 
-// cgroupsBelow are a cgroup and all in it, the lowest first.
-func (h *Host) cgroupsBelow(dir string) ([]string, error) {
-	names, err := h.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
+// CgroupProcesses returns the IDs of the processes in these cgroups and in those below, sorted. One that this process can't
+// see, because it is outside of its PID namespace, is 0.
+func (h *Host) CgroupProcesses(dirs []string) ([]int, error) {
+	var pids []int
+	err := h.walkCgroups(dirs, func(dir string) error {
+		text, err := h.ReadFile(dir + "/cgroup.procs")
+		if vanished(err) || errors.Is(err, unix.ENOTSUP) { // a threaded cgroup: the one above lists the processes
+			return nil
+		}
+		for field := range strings.FieldsSeq(string(text)) {
+			pid, perr := strconv.Atoi(field)
+			pids, err = append(pids, pid), errors.Join(err, perr)
+		}
+		return err
+	})
+	slices.Sort(pids)
+	return slices.Compact(pids), err
+}
+
+// cgroupPatience is how long a cgroup may stay busy: processes that have ended linger in it.
+const cgroupPatience = 5 * time.Second
+
+// RemoveCgroups removes cgroups and those below. It ends no process: a cgroup that still has one after some seconds stays, the
+// others go, and the error names it. Nothing there is no error.
+func (h *Host) RemoveCgroups(dirs []string) error { return h.removeCgroups(dirs, cgroupPatience) }
+
+func (h *Host) removeCgroups(dirs []string, patience time.Duration) error {
+	for until := time.Now().Add(patience); ; time.Sleep(patience / 50) {
+		var busy []string
+		for _, dir := range dirs {
+			stuck, err := h.removeCgroup(dir)
+			if err != nil {
+				return fmt.Errorf("cannot remove cgroup %s: %w", dir, cause(err))
+			}
+			busy = append(busy, stuck...)
+		}
+		if len(busy) == 0 {
+			return nil
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("cannot remove cgroups: %s", few(busy, "; "))
+		}
+	}
+}
+
+// removeCgroup tries once, and returns what stayed and why. An error is only that of the Fault hook.
+func (h *Host) removeCgroup(dir string) (busy []string, err error) {
+	children, err := h.subdirectories(dir)
+	if err != nil {
+		return []string{err.Error()}, nil
+	}
+	for _, child := range children {
+		stuck, err := h.removeCgroup(child)
+		if err != nil {
+			return nil, err
+		}
+		busy = append(busy, stuck...)
+	}
+	if len(busy) > 0 {
+		return busy, nil // it would not go either
+	}
+	if err := h.fault("remove", dir); err != nil {
+		return nil, err
+	}
+	p, err := h.at(dir, false)
+	if err == nil {
+		defer p.Close()
+		err = p.Remove(p.full())
+	}
+	if err != nil && !vanished(err) {
+		return []string{fmt.Sprintf("%s: %s", dir, cause(err))}, nil
+	}
+	return nil, nil
+}
+
+// walkCgroups calls f for each of the directories and for those below, parents first.
+func (h *Host) walkCgroups(dirs []string, f func(dir string) error) error {
+	for _, dir := range dirs {
+		children, err := h.subdirectories(dir)
+		if err == nil {
+			err = f(dir)
+		}
+		if err == nil {
+			err = h.walkCgroups(children, f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// subdirectories returns the paths of the directories in a directory, none when it is not there.
+func (h *Host) subdirectories(dir string) ([]string, error) {
+	d, err := h.open(dir)
+	if vanished(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	var all []string
-	for _, name := range names {
-		path := filepath.Join(dir, name)
-		if info, err := h.Stat(path); err != nil || !info.IsDir() {
-			continue
-		}
-		below, err := h.cgroupsBelow(path)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, below...)
+	defer d.Close()
+	entries, err := d.ReadDir(-1)
+	if err != nil && !vanished(err) {
+		return nil, fmt.Errorf("cannot list %s: %w", dir, cause(err))
 	}
-	return append(all, dir), nil
+	var paths []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			paths = append(paths, filepath.Join(dir, entry.Name()))
+		}
+	}
+	return paths, nil
 }
 
-// cgroupProcesses are the processes in cgroups and below.
-func (h *Host) cgroupProcesses(dirs []string) ([]int, error) {
-	var pids []int
-	for _, dir := range dirs {
-		all, err := h.cgroupsBelow(dir)
-		if err != nil {
-			return nil, err
-		}
-		for _, group := range all {
-			data, err := h.ReadFile(filepath.Join(group, "cgroup.procs"))
-			if err != nil {
-				continue // it went meanwhile
-			}
-			for _, field := range strings.Fields(string(data)) {
-				if pid, err := strconv.Atoi(field); err == nil && pid > 0 { // 0 is one of another namespace
-					pids = append(pids, pid)
-				}
-			}
-		}
-	}
-	return pids, nil
-}
-
-// KillCgroups ends all processes in cgroups and below, and returns when none is left, or with an error when ctx ends.
-func (h *Host) KillCgroups(ctx context.Context, dirs []string) error {
-	kill := h.Killer
-	if kill == nil {
-		kill = func(pid int) error { return unix.Kill(pid, unix.SIGKILL) }
-	}
-	for {
-		pids, err := h.cgroupProcesses(dirs)
-		if err != nil || len(pids) == 0 {
-			return err
-		}
-		if err := h.thaw(dirs); err != nil {
-			return err
-		}
-		for _, pid := range pids {
-			if err := kill(pid); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("cannot end process %d: %w", pid, err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("cannot end the processes of pods: %d are left", len(pids))
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-// thaw lets processes go on that were frozen: in version 1 a signal does not reach them.
-func (h *Host) thaw(dirs []string) error {
-	for _, dir := range dirs {
-		all, err := h.cgroupsBelow(dir)
-		if err != nil {
-			return err
-		}
-		for _, group := range all {
-			state := filepath.Join(group, "freezer.state")
-			if data, err := h.ReadFile(state); err == nil && strings.TrimSpace(string(data)) != "THAWED" {
-				if err := h.AppendFile(state, []byte("THAWED"), 0o644); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// RemoveCgroups removes cgroups and all below them. One in which a process runs is an error.
-func (h *Host) RemoveCgroups(dirs []string) error {
-	var errs []error
-	for _, dir := range dirs {
-		for deadline := time.Now().Add(cgroupLinger); ; time.Sleep(50 * time.Millisecond) {
-			err := h.removeCgroup(dir)
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
-				errs = append(errs, err)
-				break
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (h *Host) removeCgroup(dir string) error {
-	all, err := h.cgroupsBelow(dir)
-	if err != nil {
-		return err
-	}
-	for _, group := range all {
-		p, err := h.at(group, false)
-		if err == nil {
-			err = h.fault("remove", group)
-		}
-		if err == nil {
-			err = p.removeIfThere(p.full())
-			p.Close()
-		}
-		if err != nil {
-			return fmt.Errorf("cannot remove the cgroup %s: %w", group, cause(err))
-		}
-	}
-	return nil
-}
+// vanished says whether a cgroup went while it was looked at.
+func vanished(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +29,15 @@ type server struct {
 	pods       []*runtimev1.PodSandbox
 	containers []*runtimev1.Container
 	statuses   map[string]*runtimev1.ContainerStatus
+	mu         sync.Mutex
 	calls      []string
+	stopping   func() // called by StopContainer, if set
+}
+
+func (s *server) called(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, fmt.Sprintf(format, args...))
 }
 
 func (s *server) Version(context.Context, *runtimev1.VersionRequest) (*runtimev1.VersionResponse, error) {
@@ -73,8 +82,14 @@ func (s *server) ImageFsInfo(context.Context, *runtimev1.ImageFsInfoRequest) (*r
 		{UsedBytes: &runtimev1.UInt64Value{Value: 40}}, {}, {UsedBytes: &runtimev1.UInt64Value{Value: 2}}}}, nil
 }
 
-func (s *server) ListPodSandbox(context.Context, *runtimev1.ListPodSandboxRequest) (*runtimev1.ListPodSandboxResponse, error) {
-	return &runtimev1.ListPodSandboxResponse{Items: s.pods}, nil
+func (s *server) ListPodSandbox(_ context.Context, r *runtimev1.ListPodSandboxRequest) (*runtimev1.ListPodSandboxResponse, error) {
+	resp := &runtimev1.ListPodSandboxResponse{}
+	for _, p := range s.pods {
+		if ns := r.Filter.LabelSelector[namespaceLabel]; ns == "" || ns == p.Labels[namespaceLabel] {
+			resp.Items = append(resp.Items, p)
+		}
+	}
+	return resp, nil
 }
 
 func (s *server) ListContainers(_ context.Context, r *runtimev1.ListContainersRequest) (*runtimev1.ListContainersResponse, error) {
@@ -99,17 +114,20 @@ func (s *server) ContainerStatus(_ context.Context, r *runtimev1.ContainerStatus
 }
 
 func (s *server) StopContainer(_ context.Context, r *runtimev1.StopContainerRequest) (*runtimev1.StopContainerResponse, error) {
-	s.calls = append(s.calls, fmt.Sprintf("stop container %s in %d s", r.ContainerId, r.Timeout))
+	if s.stopping != nil {
+		s.stopping()
+	}
+	s.called("stop container %s in %d s", r.ContainerId, r.Timeout)
 	return nil, status.Error(codes.NotFound, "it has ended meanwhile")
 }
 
 func (s *server) StopPodSandbox(_ context.Context, r *runtimev1.StopPodSandboxRequest) (*runtimev1.StopPodSandboxResponse, error) {
-	s.calls = append(s.calls, "stop pod "+r.PodSandboxId)
+	s.called("stop pod %s", r.PodSandboxId)
 	return &runtimev1.StopPodSandboxResponse{}, nil
 }
 
 func (s *server) RemovePodSandbox(_ context.Context, r *runtimev1.RemovePodSandboxRequest) (*runtimev1.RemovePodSandboxResponse, error) {
-	s.calls = append(s.calls, "remove pod "+r.PodSandboxId)
+	s.called("remove pod %s", r.PodSandboxId)
 	if r.PodSandboxId == "busy" {
 		return nil, status.Error(codes.Internal, "device busy")
 	}
@@ -201,19 +219,17 @@ func TestRuntimeAnswers(t *testing.T) {
 
 func TestContainers(t *testing.T) {
 	labels := func(ns, pod string) map[string]string {
-		return map[string]string{namespaceLabel: ns, podNameLabel: pod, podUIDLabel: "1-2"}
-	}
-	sandbox := func(pod, source string, created int64) *runtimev1.PodSandbox {
-		return &runtimev1.PodSandbox{
-			Id: "sandbox-" + pod, CreatedAt: created, Labels: labels("kube-system", pod), Annotations: map[string]string{sourceAnnotation: source},
-		}
+		return map[string]string{namespaceLabel: ns, podNameLabel: pod}
 	}
 	item := func(id, pod, ns, name string, attempt uint32, created int64) *runtimev1.Container {
 		return &runtimev1.Container{Id: id, PodSandboxId: "sandbox-" + pod, Labels: labels(ns, pod), CreatedAt: created,
 			Metadata: &runtimev1.ContainerMetadata{Name: name, Attempt: attempt}}
 	}
 	s := &server{
-		pods: []*runtimev1.PodSandbox{sandbox("etcd-n1", "file", 14), sandbox("kube-apiserver-n1", "file", 0), sandbox("coredns", "api", 0)},
+		pods: []*runtimev1.PodSandbox{
+			sandbox("sandbox-etcd-n1", "kube-system", "file", 14), sandbox("sandbox-kube-apiserver-n1", "kube-system", "file", 0),
+			sandbox("sandbox-coredns", "kube-system", "api", 0),
+		},
 		containers: []*runtimev1.Container{
 			item("a0", "kube-apiserver-n1", "kube-system", "kube-apiserver", 7, 10),
 			item("a1", "kube-apiserver-n1", "kube-system", "kube-apiserver", 0, 20), // of a newer manifest
@@ -265,43 +281,5 @@ func TestLogs(t *testing.T) {
 	tail, err := h.tail("/var/log/pods/a/0.log", int64(len(log)-5))
 	if err != nil || tail != "2026-01-01T00:00:00Z stdout F two words\n" {
 		t.Errorf("tail: %q, %v", tail, err)
-	}
-}
-
-func TestPods(t *testing.T) {
-	pod := func(id, source string) *runtimev1.PodSandbox {
-		return &runtimev1.PodSandbox{
-			Id: id, CreatedAt: 5, Annotations: map[string]string{sourceAnnotation: source},
-			Labels: map[string]string{podNameLabel: id + "-cp1", namespaceLabel: "kube-system", podUIDLabel: "1-2"},
-		}
-	}
-	foreign, bare := pod("by-hand", "api"), &runtimev1.PodSandbox{Id: "bare"}
-	delete(foreign.Labels, podUIDLabel)
-	s := &server{
-		pods: []*runtimev1.PodSandbox{pod("etcd", "file"), foreign, bare, pod("coredns", "api"), pod("unknown", "")},
-		containers: []*runtimev1.Container{
-			{Id: "c1", PodSandboxId: "etcd", State: runtimev1.ContainerState_CONTAINER_RUNNING},
-			{Id: "c2", PodSandboxId: "etcd", State: runtimev1.ContainerState_CONTAINER_EXITED},
-			{Id: "c3", PodSandboxId: "coredns", State: runtimev1.ContainerState_CONTAINER_RUNNING},
-		},
-	}
-	_, r := open(t, s)
-	pods, err := r.StaticPods(t.Context())
-	etcd := Pod{ID: "etcd", Namespace: "kube-system", Name: "etcd-cp1", Static: true, CreatedAt: 5}
-	if diff := cmp.Diff([]Pod{etcd}, pods); diff != "" || err != nil {
-		t.Errorf("%s %v", diff, err)
-	}
-	pods, err = r.KubeletPods(t.Context())
-	if diff := cmp.Diff([]Pod{etcd, {ID: "coredns", Namespace: "kube-system", Name: "coredns-cp1", CreatedAt: 5}}, pods); diff != "" || err != nil {
-		t.Errorf("%s %v", diff, err)
-	}
-	if err := r.RemovePod(t.Context(), "etcd"); err != nil {
-		t.Error(err)
-	}
-	if diff := cmp.Diff([]string{"stop container c1 in 10 s", "stop pod etcd", "remove pod etcd"}, s.calls); diff != "" {
-		t.Error(diff)
-	}
-	if err := r.RemovePod(t.Context(), "busy"); err == nil || !strings.Contains(err.Error(), "cannot remove pod busy: device busy") {
-		t.Errorf("%v", err)
 	}
 }

@@ -1,11 +1,10 @@
 package host
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -28,37 +27,37 @@ func (c *cri) StaticPods(ctx context.Context) ([]Pod, error) {
 	return list, nil
 }
 
-// staticPods goes by the pod's annotation, which only the sandbox carries.
 func (c *cri) staticPods(ctx context.Context) ([]Pod, error) {
-	pods, err := c.pods(ctx, inKubeSystem())
+	pods, err := c.kubeletPods(ctx, inKubeSystem())
 	return slices.DeleteFunc(pods, func(p Pod) bool { return !p.Static }), err
 }
 
 func (c *cri) KubeletPods(ctx context.Context) ([]Pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	list, err := c.pods(ctx, nil)
+	list, err := c.kubeletPods(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the pods of the kubelet: %w", plain(err))
 	}
 	return list, nil
 }
 
-// pods lists the sandboxes that carry a kubelet's labels and annotation: others may use the runtime, too.
-func (c *cri) pods(ctx context.Context, labels map[string]string) ([]Pod, error) {
+// kubeletPods goes by the labels that the kubelet gives each pod, and by the annotation that says where it has it from, which
+// only the sandbox carries.
+func (c *cri) kubeletPods(ctx context.Context, labels map[string]string) ([]Pod, error) {
 	all, err := c.runtime.ListPodSandbox(ctx, &runtimev1.ListPodSandboxRequest{Filter: &runtimev1.PodSandboxFilter{LabelSelector: labels}})
 	if err != nil {
 		return nil, err
 	}
 	var pods []Pod
 	for _, p := range all.Items {
+		pod := Pod{ID: p.Id, Name: p.Labels[podNameLabel], Namespace: p.Labels[namespaceLabel], UID: p.Labels[podUIDLabel], CreatedAt: p.CreatedAt}
 		source := p.Annotations[sourceAnnotation]
-		if source == "" || p.Labels[podUIDLabel] == "" || p.Labels[podNameLabel] == "" || p.Labels[namespaceLabel] == "" {
+		if pod.Name == "" || pod.Namespace == "" || pod.UID == "" || source == "" {
 			continue
 		}
-		pods = append(pods, Pod{
-			ID: p.Id, Namespace: p.Labels[namespaceLabel], Name: p.Labels[podNameLabel], Static: source == "file", CreatedAt: p.CreatedAt,
-		})
+		pod.Static = source == "file"
+		pods = append(pods, pod)
 	}
 	return pods, nil
 }
@@ -79,17 +78,19 @@ func (c *cri) removePod(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	errs := make([]error, len(list.Containers))
-	var all sync.WaitGroup
-	for i, item := range list.Containers { // all at once, as the kubelet does: each may take all of its time
-		all.Go(func() {
+	stopped := make(chan error, len(list.Containers))
+	for _, item := range list.Containers { // all at once, as the kubelet: a pod may have many that take all of their time
+		go func() {
 			_, err := c.runtime.StopContainer(ctx, &runtimev1.StopContainerRequest{ContainerId: item.Id, Timeout: stopGrace})
-			errs[i] = unlessGone(err)
-		})
+			stopped <- unlessGone(err)
+		}()
 	}
-	all.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
+	var failed error
+	for range list.Containers {
+		failed = cmp.Or(failed, <-stopped)
+	}
+	if failed != nil {
+		return failed
 	}
 	_, err = c.runtime.StopPodSandbox(ctx, &runtimev1.StopPodSandboxRequest{PodSandboxId: id})
 	if err := unlessGone(err); err != nil {

@@ -20,11 +20,14 @@ type Host struct {
 	// Fault is a hook for tests, called before each change to a file. When it returns an error, the method stops right
 	// there and leaves everything as a crash would leave it. The ops: "create" (the temporary file or link), "write",
 	// "sync", "rename", "syncdir", "mkdir", "remove", "append", "access". The path is the one that the caller gave (for "mkdir": the
-	// directory that is made).
+	// directory that is made; for "remove" in a tree: what is removed next).
 	Fault func(op, path string) error
-	// Unmounter and Killer are for tests: they take the place of umount2(2) and of a SIGKILL. Nil means the kernel's.
+	// Unmounter is a hook for tests, called by Unmount in place of the kernel's umount2(2). Nil means the kernel, and below
+	// another root than "/" an error.
 	Unmounter func(path string, flags int) error
-	Killer    func(pid int) error
+	// Killer is a hook for tests, called by KillCgroup to end a process in place of the kernel. Nil means the kernel, and below
+	// another root than "/" an error.
+	Killer func(pid int) error
 
 	left leftovers
 }

@@ -8,112 +8,107 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
-// mountTable lists what is mounted, as this process sees it (proc_pid_mountinfo(5)).
-const mountTable = "/proc/self/mountinfo"
-
-// Mount is one mount.
+// Mount is one mounted file system. Several may be on one path; only the last is seen.
 type Mount struct {
-	// Path is where it is mounted.
-	Path string
-	// FSType is its file system's type, as "tmpfs" or "cgroup2".
-	FSType string
+	Path   string // absolute, as the machine sees it
+	FSType string // as in /proc/filesystems: "tmpfs", "cgroup2"
 }
 
-// Mounts lists what is mounted, in the order in which it was.
-func (h *Host) Mounts() ([]Mount, error) {
-	data, err := h.ReadFile(mountTable)
+// mounted is a line of the kernel's list.
+type mounted struct {
+	Mount
+	id, parent string // parent is what it is mounted on
+}
+
+const mountInfo = "/proc/self/mountinfo"
+
+// mounts lists what is mounted, in the kernel's order: later mounts last. A machine without a mountinfo has none.
+func (h *Host) mounts() ([]mounted, error) {
+	text, err := h.ReadFile(mountInfo)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	var mounts []Mount
-	for line := range strings.Lines(string(data)) {
-		before, after, ok := strings.Cut(line, " - ")
-		fields, rest := strings.Fields(before), strings.Fields(after)
-		if !ok || len(fields) < 5 || len(rest) < 1 {
-			return nil, fmt.Errorf("cannot read %s: no mount in %q", mountTable, strings.TrimSpace(line))
+	var list []mounted
+	for line := range strings.Lines(string(text)) {
+		// Before the dash: ID, parent, device, root, path, options and any number of tags.
+		point, system, ok := strings.Cut(line, " - ")
+		fields := strings.Fields(point)
+		if !ok || len(fields) < 6 {
+			return nil, fmt.Errorf("cannot read %s: cannot understand %q", mountInfo, strings.TrimSpace(line))
 		}
-		mounts = append(mounts, Mount{Path: unescape(fields[4]), FSType: rest[0]})
+		fsType, _, _ := strings.Cut(system, " ")
+		list = append(list, mounted{Mount{Path: unescape(fields[4]), FSType: unescape(fsType)}, fields[0], fields[1]})
 	}
-	return mounts, nil
+	return list, nil
 }
 
-// MountsBelow lists what is mounted strictly below a directory, in the order in which it has to be unmounted. A link to a directory
-// stands for the directory.
-func (h *Host) MountsBelow(dir string) ([]Mount, error) {
-	if h.Root == "/" {
-		resolved, err := filepath.EvalSymlinks(dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot look for mounts below %s: %w", dir, cause(err))
-		}
-		dir = resolved
-	}
-	all, err := h.Mounts()
-	if err != nil {
-		return nil, err
-	}
-	prefix := strings.TrimSuffix(dir, "/") + "/"
-	below := slices.DeleteFunc(all, func(m Mount) bool { return !strings.HasPrefix(m.Path, prefix) })
-	slices.Reverse(below) // what was mounted last covers what was before
-	return below, nil
-}
-
-// unescape reads the octal escapes of the mount table: spaces, tabs, newlines and backslashes.
+// unescape undoes the kernel's escapes: a backslash and three octal digits.
 func unescape(s string) string {
-	var b strings.Builder
+	var out strings.Builder
 	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(n))
+		if s[i] == '\\' && i+4 <= len(s) {
+			if b, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				out.WriteByte(byte(b))
 				i += 3
 				continue
 			}
 		}
-		b.WriteByte(s[i])
+		out.WriteByte(s[i])
 	}
-	return b.String()
+	return out.String()
 }
 
-// Unmount takes a mount away, with flags of umount2(2). It follows no link, and that nothing is mounted there any more is no error.
-func (h *Host) Unmount(path string, flags int) error {
-	unmount := h.Unmounter
-	if unmount == nil {
-		if h.Root != "/" {
-			return fmt.Errorf("cannot unmount %s: it is below another root", path)
+// MountsBelow lists the mount points below a path, itself not counted, in an order in which they can be unmounted: what is
+// mounted on another one, or after it, comes before it. Symbolic links in the path are resolved first.
+func (h *Host) MountsBelow(path string) ([]Mount, error) {
+	top, err := h.resolve(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot look for mounts below %s: %w", path, cause(err))
+	}
+	list, err := h.mounts()
+	if err != nil {
+		return nil, err
+	}
+	parents := map[string]string{}
+	for _, m := range list {
+		parents[m.id] = m.parent
+	}
+	depth := func(m mounted) (n int) {
+		id, ok := m.id, true
+		for ; ok && n <= len(parents); n++ { // the root's parent is not listed, or is itself
+			id, ok = parents[id]
 		}
-		unmount = unix.Unmount
+		return n
 	}
-	err := unmount(path, flags|unix.UMOUNT_NOFOLLOW)
-	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("cannot unmount %s: %w", path, err)
+	slices.Reverse(list)
+	slices.SortStableFunc(list, func(a, b mounted) int { return depth(b) - depth(a) })
+	var below []Mount
+	for _, m := range list {
+		if m.Path != top && strings.HasPrefix(m.Path, strings.TrimSuffix(top, "/")+"/") {
+			below = append(below, m.Mount)
+		}
 	}
-	return nil
+	return below, nil
 }
 
-// ParseUnmountFlags reads flags by their names in umount2(2).
-func ParseUnmountFlags(names []string) (flags int, err error) {
-	for _, name := range names {
-		switch name {
-		case "MNT_FORCE":
-			flags |= unix.MNT_FORCE
-		case "MNT_DETACH":
-			flags |= unix.MNT_DETACH
-		case "MNT_EXPIRE":
-			flags |= unix.MNT_EXPIRE
-		case "UMOUNT_NOFOLLOW":
-			flags |= unix.UMOUNT_NOFOLLOW
-		default:
-			return 0, fmt.Errorf("there is no flag %s of umount", name)
-		}
+// resolve follows the symbolic links of a path, as the machine sees them. A path where nothing is stays as it is.
+func (h *Host) resolve(path string) (string, error) {
+	p, err := h.at(path, true)
+	if err != nil {
+		return "", err
 	}
-	return flags, nil
+	defer p.Close()
+	if h.Root != "/" {
+		return filepath.Join("/", p.full()), nil
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return filepath.Clean(path), nil
+	}
+	return real, err
 }

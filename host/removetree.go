@@ -7,195 +7,180 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// RemoveTree removes what is at the path, a directory with all that is in it, durably. A symbolic link goes, and not what it leads
-// to. What is mounted below the path stays, bind mounts included, and is an error, as is everything else that can't be removed; the
-// rest is removed nevertheless. It is no error when nothing is there.
+// RemoveTree removes a file, a link or a directory with all that is in it, durably, and what crashed writes left beside it.
+// Links are removed, never followed. Nothing there is no error. A mount point is not crossed: it stays, with what leads to
+// it, as does what can't be removed; everything else goes, and the error names what stayed. If the path itself is a mount
+// point, what is in it goes.
 func (h *Host) RemoveTree(path string) error {
-	if err := h.removeTree(path, false); err != nil {
-		return fmt.Errorf("cannot remove %s: %w", path, err)
+	if err := h.removeTree(path); err != nil {
+		return fmt.Errorf("cannot remove %s: %w", path, cause(err))
 	}
 	return nil
 }
 
-// EmptyDir is RemoveTree for what is in a directory, which stays. It may be a mount point, or a symbolic link to a directory.
-func (h *Host) EmptyDir(path string) error {
-	if err := h.removeTree(path, true); err != nil {
-		return fmt.Errorf("cannot empty %s: %w", path, err)
-	}
-	return nil
-}
-
-func (h *Host) removeTree(path string, keep bool) error {
-	p, err := h.at(path, keep)
+func (h *Host) removeTree(path string) error {
+	p, err := h.at(path, false)
 	if err != nil {
-		return cause(err)
-	}
-	defer p.Close()
-	info, err := p.Lstat(p.full())
-	if err == nil && keep && info.Mode()&fs.ModeSymlink != 0 { // the real machine's tree does not resolve the last element
-		info, err = p.Stat(p.full())
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return cause(err)
-	case !info.IsDir() && keep:
-		return syscall.ENOTDIR
-	case !info.IsDir():
-		return cause(h.remove(path))
-	}
-	flags := os.O_RDONLY | syscall.O_DIRECTORY
-	if !keep {
-		flags |= syscall.O_NOFOLLOW
-	}
-	dir, err := p.OpenFile(p.full(), flags, 0)
-	if err != nil {
-		return cause(err)
-	}
-	defer dir.Close()
-	t := treeRemoval{host: h}
-	if t.mount, err = mountOf(dir); err != nil {
 		return err
 	}
-	if !keep {
-		if above, err := p.OpenFile(p.dir, os.O_RDONLY|syscall.O_DIRECTORY, 0); err == nil {
-			mount, err := mountOf(above)
-			above.Close()
-			if err == nil && mount != t.mount {
-				t.fail(fmt.Errorf("%s is a mount point", path))
-				keep = true
-			}
-		}
+	defer p.Close()
+	if filepath.Clean(path) == "/" {
+		return errors.New("it is the root directory")
 	}
-	t.empty(dir, path)
-	if t.crashed == nil && len(t.failed) == 0 && !keep {
-		if t.crashed = h.fault("remove", path); t.crashed == nil {
-			t.fail(p.removeIfThere(p.full()))
-		}
-		if t.crashed == nil {
-			t.crashed = h.fault("syncdir", path)
-		}
-		if t.crashed == nil {
-			t.fail(p.sync(p.dir))
-		}
+	parent, err := p.OpenFile(p.dir, unix.O_DIRECTORY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return t.err()
-}
-
-// treeRemoval is one removal under way.
-type treeRemoval struct {
-	host    *Host
-	mount   string // the ID of the mount that the top is on
-	failed  []error
-	crashed error
-}
-
-func (t *treeRemoval) fail(err error) {
 	if err != nil {
-		t.failed = append(t.failed, err)
+		return err
 	}
+	defer parent.Close()
+	r := remover{host: h}
+	if err := r.top(parent, p.name, filepath.Clean(path)); err != nil {
+		return err
+	}
+	leftErr := h.removeLeftovers(p)
+	if err := h.fault("syncdir", path); err != nil {
+		return err
+	}
+	return errors.Join(r.err(), cause(leftErr), cause(p.sync(p.dir)))
 }
 
-// mostFailures bounds how many are told.
-const mostFailures = 5
-
-func (t *treeRemoval) err() error {
-	if t.crashed != nil {
-		return t.crashed
+// EmptyDir removes what is in a directory as RemoveTree does, and keeps the directory itself. A link at the path is followed,
+// and stays; the directory may be a mount point.
+func (h *Host) EmptyDir(path string) error {
+	if err := h.emptyDir(path); err != nil {
+		return fmt.Errorf("cannot empty %s: %w", path, cause(err))
 	}
-	if more := len(t.failed) - mostFailures; more > 0 {
-		return errors.Join(append(t.failed[:mostFailures:mostFailures], fmt.Errorf("and %d more", more))...)
-	}
-	return errors.Join(t.failed...)
+	return nil
 }
 
-// empty removes what is in an open directory. Everything is reached by the handle of its directory: whoever puts a link in the place
-// of a directory meanwhile leads us nowhere.
-func (t *treeRemoval) empty(dir *os.File, path string) {
-	names, err := dir.Readdirnames(-1)
+func (h *Host) emptyDir(path string) error {
+	p, err := h.at(path, true)
 	if err != nil {
-		t.fail(fmt.Errorf("%s: %w", path, cause(err)))
-		return
+		return err
 	}
+	defer p.Close()
+	if filepath.Clean(path) == "/" {
+		return errors.New("it is the root directory")
+	}
+	d, err := p.OpenFile(p.full(), unix.O_DIRECTORY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	r := remover{host: h}
+	if _, err := r.contents(d, filepath.Clean(path)); err != nil {
+		return err
+	}
+	if err := h.fault("syncdir", path); err != nil {
+		return err
+	}
+	return errors.Join(r.err(), cause(p.sync(p.full())))
+}
+
+// remover removes trees by directory handles, so that nobody can lead it elsewhere by moving things, and keeps account of what
+// stayed. Its methods return whether all went, and an error only when the whole must stop.
+type remover struct {
+	host   *Host
+	stayed []string
+}
+
+var errMountPoint = errors.New("is a mount point")
+
+func (r *remover) stays(path string, err error) bool {
+	if err != errMountPoint {
+		err = fmt.Errorf("can't be removed: %w", cause(err))
+	}
+	r.stayed = append(r.stayed, fmt.Sprintf("%s %s", path, err))
+	return false
+}
+
+func (r *remover) err() error {
+	if len(r.stayed) == 0 {
+		return nil
+	}
+	return errors.New(few(r.stayed, "; "))
+}
+
+// few joins the first of a list for a message.
+func few(list []string, between string) string {
+	const most = 5
+	if n := len(list); n > most {
+		return fmt.Sprintf("%s%sand %d more", strings.Join(list[:most], between), between, n-most)
+	}
+	return strings.Join(list, between)
+}
+
+// top is entry, but for a mount point, which it empties.
+func (r *remover) top(parent *os.File, name, path string) error {
+	d, err := openAny(parent, name)
+	if err != nil {
+		_, err := r.entry(parent, name, path)
+		return err
+	}
+	defer d.Close()
+	same, err := sameMount(parent, d)
+	if err != nil {
+		return err
+	}
+	if same {
+		_, err := r.entry(parent, name, path)
+		return err
+	}
+	_, err = r.contents(d, path)
+	r.stays(path, errMountPoint)
+	return err
+}
+
+func (r *remover) contents(d *os.File, path string) (bool, error) {
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return r.stays(path, err), nil
+	}
+	all := true
 	for _, name := range names {
-		if t.crashed != nil {
-			return
+		gone, err := r.entry(d, name, filepath.Join(path, name))
+		if err != nil {
+			return false, err
 		}
-		t.remove(dir, name, filepath.Join(path, name))
+		all = all && gone
 	}
-	if t.crashed == nil && len(names) > 0 {
-		if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-			t.fail(fmt.Errorf("%s: %w", path, cause(err)))
-		}
-	}
+	return all, nil
 }
 
-// remove removes one entry of a directory.
-func (t *treeRemoval) remove(dir *os.File, name, path string) {
-	at := int(dir.Fd())
-	var st unix.Stat_t
-	err := unix.Fstatat(at, name, &st, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT)
+func (r *remover) entry(parent *os.File, name, path string) (bool, error) {
+	d, err := openBelow(parent, name)
 	switch {
-	case errors.Is(err, unix.ENOENT):
-		return
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case errors.Is(err, unix.EXDEV):
+		return r.stays(path, errMountPoint), nil
+	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
+		return r.unlink(parent, name, path, 0)
 	case err != nil:
-		t.fail(fmt.Errorf("%s: %w", path, err))
-		return
-	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
-		t.unlink(at, name, path, 0)
-		return
+		return r.stays(path, err), nil
 	}
-	fd, err := unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.fail(fmt.Errorf("%s: %w", path, err))
-		return
+	defer d.Close()
+	if gone, err := r.contents(d, path); !gone || err != nil {
+		return false, err
 	}
-	sub := os.NewFile(uintptr(fd), path)
-	defer sub.Close()
-	mount, err := mountOf(sub)
-	if err == nil && mount != t.mount {
-		err = errors.New("is a mount point")
-	}
-	if err != nil {
-		t.fail(fmt.Errorf("%s: %w", path, err))
-		return
-	}
-	before := len(t.failed)
-	t.empty(sub, path)
-	if t.crashed == nil && len(t.failed) == before {
-		t.unlink(at, name, path, unix.AT_REMOVEDIR)
-	}
+	return r.unlink(parent, name, path, unix.AT_REMOVEDIR)
 }
 
-func (t *treeRemoval) unlink(at int, name, path string, flags int) {
-	if t.crashed = t.host.fault("remove", path); t.crashed != nil {
-		return
+func (r *remover) unlink(parent *os.File, name, path string, flags int) (bool, error) {
+	if err := r.host.fault("remove", path); err != nil {
+		return false, err
 	}
-	err := unix.Unlinkat(at, name, flags)
-	switch {
-	case errors.Is(err, unix.EBUSY):
-		t.fail(fmt.Errorf("%s: is a mount point", path))
-	case err != nil && !errors.Is(err, unix.ENOENT):
-		t.fail(fmt.Errorf("%s: %w", path, err))
+	if err := unix.Unlinkat(int(parent.Fd()), name, flags); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return r.stays(path, err), nil
 	}
-}
-
-// mountOf is the ID of the mount that an open file is on. Unlike a device number it tells bind mounts apart.
-func mountOf(f *os.File) (string, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", f.Fd()))
-	if err != nil {
-		return "", fmt.Errorf("cannot tell where file systems begin: %w", err)
-	}
-	for line := range strings.Lines(string(data)) {
-		if id, ok := strings.CutPrefix(line, "mnt_id:"); ok {
-			return strings.TrimSpace(id), nil
-		}
-	}
-	return "", errors.New("cannot tell where file systems begin: the kernel does not say")
+	return true, nil
 }

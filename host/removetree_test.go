@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -13,170 +12,175 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// plant makes files, "a/b", directories, "a/", and links, "a -> target", below the host's root.
+// plant makes directories (with a / at the end), links (a->b) and files below the host's root.
 func plant(t *testing.T, h *Host, entries ...string) {
 	t.Helper()
 	for _, entry := range entries {
-		name, target, link := strings.Cut(entry, " -> ")
-		path := filepath.Join(h.Root, name)
-		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		path, target, link := strings.Cut(entry, "->")
+		must(t, os.MkdirAll(filepath.Join(h.Root, filepath.Dir(path+"x")), 0o755))
 		switch {
-		case err != nil:
 		case link:
-			err = os.Symlink(target, path)
-		case strings.HasSuffix(name, "/"):
-			err = os.MkdirAll(path, 0o755)
-		default:
-			err = os.WriteFile(path, []byte(name), 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
+			must(t, os.Symlink(target, filepath.Join(h.Root, path)))
+		case !strings.HasSuffix(path, "/"):
+			must(t, os.WriteFile(filepath.Join(h.Root, path), []byte(entry), 0o600))
 		}
 	}
 }
 
-// left lists what is below the host's root.
-func left(t *testing.T, h *Host) []string {
+// found lists what is below the host's root.
+func found(t *testing.T, h *Host) string {
 	t.Helper()
-	var all []string
-	err := filepath.WalkDir(h.Root, func(path string, _ os.DirEntry, err error) error {
-		if name := strings.TrimPrefix(path, h.Root); name != "" {
-			all = append(all, name)
-		}
+	var paths []string
+	must(t, filepath.WalkDir(h.Root, func(path string, _ os.DirEntry, err error) error {
+		paths = append(paths, strings.TrimPrefix(path, h.Root))
 		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	}))
+	return strings.Join(paths[1:], " ")
 }
 
 func TestRemoveTree(t *testing.T) {
 	outside := t.TempDir()
-	if err := os.WriteFile(outside+"/precious", nil, 0o600); err != nil {
-		t.Fatal(err)
+	must(t, os.WriteFile(outside+"/kept", nil, 0o600))
+	h := newHost(t)
+	plant(t, h, "/d/k/a/b/file", "/d/k/empty/", "/d/k/up->..", "/d/k/a/out->"+outside, "/d/k/a/other->/other", "/other/kept", "/d/.k.0123456789abcdef.tmp",
+		"/link->/other", "/file", "/via->/d")
+	must(t, unix.Mkfifo(filepath.Join(h.Root, "/d/k/fifo"), 0o600))
+	must(t, h.RemoveTree("/d/k"))
+	for _, path := range []string{"/d/k", "/none", "/none/none", "/link", "/file", "/via/none"} {
+		must(t, h.RemoveTree(path))
 	}
-	for name, c := range map[string]struct {
-		plant []string
-		do    func(h *Host) error
-		left  []string
-		err   string
-	}{
-		"nothing":   {[]string{"a/"}, func(h *Host) error { return h.RemoveTree("/a/b") }, []string{"/a"}, ""},
-		"above too": {nil, func(h *Host) error { return errors.Join(h.RemoveTree("/a/b"), h.EmptyDir("/a/b")) }, nil, ""},
-		"file":      {[]string{"a/f"}, func(h *Host) error { return h.RemoveTree("/a/f") }, []string{"/a"}, ""},
-		"tree": {[]string{"a/t/x/y/z", "a/t/x/f", "a/t/e/", "a/o"}, func(h *Host) error { return h.RemoveTree("/a/t") },
-			[]string{"/a", "/a/o"}, ""},
-		"link inside": {[]string{"a/t/l -> " + outside, "a/t/m -> ../o", "a/o/f"}, func(h *Host) error { return h.RemoveTree("/a/t") },
-			[]string{"/a", "/a/o", "/a/o/f"}, ""},
-		"link": {[]string{"a/t -> o", "a/o/f"}, func(h *Host) error { return h.RemoveTree("/a/t") }, []string{"/a", "/a/o", "/a/o/f"}, ""},
-		"empty link": {[]string{"a/t -> o", "a/o/f", "a/o/d/g"}, func(h *Host) error { return h.EmptyDir("/a/t") },
-			[]string{"/a", "/a/o", "/a/t"}, ""},
-		"empty":        {[]string{"a/t/x/y", "a/o"}, func(h *Host) error { return h.EmptyDir("/a/t") }, []string{"/a", "/a/o", "/a/t"}, ""},
-		"empty a file": {[]string{"a"}, func(h *Host) error { return h.EmptyDir("/a") }, []string{"/a"}, "cannot empty /a: not a directory"},
+	if got := found(t, h); got != "/d /other /other/kept /via" {
+		t.Errorf("left: %s", got)
+	}
+	if _, err := os.Stat(outside + "/kept"); err != nil {
+		t.Error(err)
+	}
+	for _, remove := range []func(string) error{h.RemoveTree, h.EmptyDir} {
+		if err := remove("/x/../"); err == nil || !h.Exists("/other/kept") {
+			t.Errorf("removes the root: %v", err)
+		}
+	}
+}
+
+func TestEmptyDir(t *testing.T) {
+	h := newHost(t)
+	plant(t, h, "/disk/k/pods/x/file", "/disk/k/config.yaml", "/disk/other", "/var/lib/kubelet->/disk/k", "/var/lib/plain/file", "/file", "/dangling->none")
+	for _, path := range []string{"/var/lib/kubelet", "/var/lib/plain", "/none", "/dangling"} {
+		must(t, h.EmptyDir(path))
+	}
+	if got := found(t, h); got != "/dangling /disk /disk/k /disk/other /file /var /var/lib /var/lib/kubelet /var/lib/plain" {
+		t.Errorf("left: %s", got)
+	}
+	if err := h.EmptyDir("/file"); err == nil || err.Error() != "cannot empty /file: not a directory" || !h.Exists("/file") {
+		t.Errorf("a file: %v", err)
+	}
+}
+
+// On the machine itself absolute links on the way are followed, and the others are not.
+func TestRemoveTreeOfMachine(t *testing.T) {
+	h, real := newHost(t), &Host{Root: "/"}
+	plant(t, h, "/disk/k/pods/x->/", "/disk/k/kept->/nowhere", "/var/lib/")
+	must(t, os.Symlink(h.Root+"/disk", h.Root+"/var/lib/disk"))
+	must(t, os.Symlink(h.Root+"/disk/k", h.Root+"/var/lib/k"))
+	must(t, real.RemoveTree(h.Root+"/var/lib/disk/k/pods"))
+	if got := found(t, h); got != "/disk /disk/k /disk/k/kept /var /var/lib /var/lib/disk /var/lib/k" {
+		t.Errorf("left: %s", got)
+	}
+	must(t, real.EmptyDir(h.Root+"/var/lib/k"))
+	must(t, real.RemoveTree(h.Root+"/var/lib/k"))
+	if got := found(t, h); got != "/disk /disk/k /var /var/lib /var/lib/disk" {
+		t.Errorf("left: %s", got)
+	}
+}
+
+// It stops at every point as a crash would, and the next time the rest goes.
+func TestRemoveTreeCrashes(t *testing.T) {
+	crash := errors.New("power cut")
+	for _, remove := range []func(*Host) error{
+		func(h *Host) error { return h.RemoveTree("/d/k") }, func(h *Host) error { return h.EmptyDir("/d/k") },
 	} {
-		t.Run(name, func(t *testing.T) {
-			h := &Host{Root: t.TempDir()}
-			plant(t, h, c.plant...)
-			err := c.do(h)
-			if c.err == "" && err != nil || c.err != "" && (err == nil || err.Error() != c.err) {
-				t.Errorf("error: %v, want %q", err, c.err)
+		for n, done := 0, false; !done; n++ {
+			h := newHost(t)
+			plant(t, h, "/d/k/a/b", "/d/k/c", "/d/k/l->a")
+			var calls []string
+			h.Fault = func(op, path string) error {
+				calls = append(calls, op+" "+path)
+				if len(calls) > n {
+					return crash
+				}
+				return nil
 			}
-			if got := left(t, h); !slices.Equal(got, c.left) {
-				t.Errorf("left: %v, want %v", got, c.left)
+			err := remove(h)
+			done = err == nil
+			if !done && (!errors.Is(err, crash) || len(calls) != n+1) {
+				t.Fatalf("crash %d: %v after %q", n, err, calls)
 			}
-			if _, err := os.Stat(outside + "/precious"); err != nil {
-				t.Error(err)
+			left := 4 + 1 - min(n, 4) // the parent, and what was not removed of the four or five
+			if got := len(strings.Fields(found(t, h))); got < left {
+				t.Errorf("crash %d: %q removed more: %d left", n, calls, got)
 			}
-		})
-	}
-}
-
-// A removal that was cut off anywhere is completed by the next one.
-func TestRemoveTreeKilled(t *testing.T) {
-	for at := 1; ; at++ {
-		h := &Host{Root: t.TempDir()}
-		plant(t, h, "a/t/x/y/z", "a/t/x/f", "a/t/e/", "a/o")
-		n := 0
-		h.Fault = func(string, string) error {
-			if n++; n == at {
-				return errors.New("power cut")
+			h.Fault = nil
+			must(t, remove(h))
+			if got := found(t, h); got != "/d" && got != "/d /d/k" {
+				t.Errorf("after crash %d: left %s", n, got)
 			}
-			return nil
-		}
-		err := h.RemoveTree("/a/t")
-		if err == nil {
-			if at < 7 {
-				t.Errorf("only %d faults", at-1)
+			slices.Sort(calls)
+			if want := []string{"remove /d/k/a", "remove /d/k/a/b", "remove /d/k/c", "remove /d/k/l"}; done && !slices.Equal(slices.DeleteFunc(calls,
+				func(c string) bool { return c == "remove /d/k" || strings.HasPrefix(c, "syncdir ") }), want) {
+				t.Errorf("calls: %q", calls)
 			}
-			return
-		}
-		if n != at {
-			t.Errorf("it went on after fault %d", at)
-		}
-		h.Fault = nil
-		if err := h.RemoveTree("/a/t"); err != nil {
-			t.Error(err)
-		}
-		if got := left(t, h); !slices.Equal(got, []string{"/a", "/a/o"}) {
-			t.Errorf("after fault %d: %v", at, got)
 		}
 	}
 }
 
-// What is mounted below stays, also if it is of the same file system, and the rest goes.
-func TestRemoveTreeMounts(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounts need root")
+// What can't be removed does not keep the others, and the error names it.
+func TestRemoveTreeStays(t *testing.T) {
+	h := newHost(t)
+	plant(t, h, "/d/a/file", "/d/z/file", "/d/ro/file")
+	stuck := filepath.Join(h.Root, "/d/ro")
+	if os.Geteuid() == 0 {
+		if !immutable(t, stuck, true) {
+			t.Skip("this file system has no immutable directories")
+		}
+		defer immutable(t, stuck, false)
+	} else {
+		must(t, os.Chmod(stuck, 0o500))
+		defer os.Chmod(stuck, 0o700)
 	}
-	h := &Host{Root: t.TempDir()}
-	plant(t, h, "t/a/m/", "t/f", "t/x/m2/", "other/precious", "t/x/file", "other2")
-	failed := inMountNamespace(func() error {
-		for from, to := range map[string]string{"other": "t/a/m", "other2": "t/x/file"} {
-			if err := unix.Mount(h.Root+"/"+from, h.Root+"/"+to, "", unix.MS_BIND, ""); err != nil {
-				return errors.Join(errUnsupported, err)
-			}
-		}
-		err := h.RemoveTree("/t")
-		for _, want := range []string{"/t/a/m: is a mount point", "/t/x/file: is a mount point"} {
-			if err == nil || !strings.Contains(err.Error(), want) {
-				return fmt.Errorf("error: %v, want %s", err, want)
-			}
-		}
-		for path, there := range map[string]bool{"/other/precious": true, "/t/a/m/precious": true, "/other2": true, "/t/f": false, "/t/x/m2": false} {
-			if h.Exists(path) != there {
-				return fmt.Errorf("%s is there: %v", path, !there)
-			}
-		}
-		if err := h.EmptyDir("/t/a/m"); err != nil || h.Exists("/other/precious") { // it was asked for by its own name
-			return fmt.Errorf("a mount point can be emptied: %w", err)
-		}
-		return nil
-	})
-	if errors.Is(failed, errUnsupported) {
-		t.Skip(failed)
+	err := h.RemoveTree("/d")
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot remove /d: /d/ro/file can't be removed: ") || strings.Contains(err.Error(), h.Root) {
+		t.Errorf("%v", err)
 	}
-	if failed != nil {
-		t.Error(failed)
+	if got := found(t, h); got != "/d /d/ro /d/ro/file" {
+		t.Errorf("left: %s", got)
 	}
 }
 
-var errUnsupported = errors.New("this machine does not let us mount")
+// immutable sets or clears chattr's i; it returns whether the file system has it.
+func immutable(t *testing.T, dir string, on bool) bool {
+	t.Helper()
+	d, err := os.Open(dir)
+	must(t, err)
+	defer d.Close()
+	flags, err := unix.IoctlGetInt(int(d.Fd()), unix.FS_IOC_GETFLAGS)
+	if err != nil {
+		return false
+	}
+	const immutableFlag = 0x10 // FS_IMMUTABLE_FL
+	flags &^= immutableFlag
+	if on {
+		flags |= immutableFlag
+	}
+	return unix.IoctlSetPointerInt(int(d.Fd()), unix.FS_IOC_SETFLAGS, flags) == nil
+}
 
-// inMountNamespace runs f with mounts of its own, which nobody else sees.
-func inMountNamespace(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends, and its mounts
-		err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS)
-		if err == nil {
-			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-		}
-		if err != nil {
-			done <- errors.Join(errUnsupported, err)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
+func TestStaysAreFew(t *testing.T) {
+	r := remover{}
+	for i := range 9 {
+		r.stays(fmt.Sprint("/", i), unix.EPERM)
+	}
+	want := "/4 can't be removed: operation not permitted; and 4 more"
+	if err := r.err(); err == nil || !strings.HasSuffix(err.Error(), want) || strings.Count(err.Error(), "; ") != 5 {
+		t.Errorf("%v", err)
+	}
 }

@@ -24,20 +24,20 @@ type Runtime interface {
 	Logs(ctx context.Context, containerID string, n int) ([]string, error)
 	// StaticPods lists the static pods in kube-system that the runtime has, running or not.
 	StaticPods(ctx context.Context) ([]Pod, error)
-	// KubeletPods lists all pods that a kubelet has made, running or not, and nobody else's.
+	// KubeletPods lists all pods that a kubelet made, running or not, and no others: what people start with crictl is theirs.
 	KubeletPods(ctx context.Context) ([]Pod, error)
 	// RemovePod stops the containers of a pod, with ten seconds to end by themselves, and removes them and the pod. One that is
-	// gone is no error.
+	// gone is no error. Several pods may be removed at the same time.
 	RemovePod(ctx context.Context, id string) error
 	Close() error
 }
 
 // Pod is one pod as the runtime tells it: a sandbox. A static pod whose manifest changed is another pod of the same name.
 type Pod struct {
-	ID, Namespace, Name string
-	// Static says that it is of a manifest on this machine, not of the API.
-	Static    bool
-	CreatedAt int64 // nanoseconds since the epoch
+	ID, Name, Namespace string
+	UID                 string // the kubelet's; for a static pod not that of its mirror in the API
+	Static              bool   // from a manifest file
+	CreatedAt           int64  // nanoseconds since the epoch
 }
 
 // Container is one container as the runtime tells it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -98,7 +99,7 @@ func killPods(ctx context.Context, t *plan.Target) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	return t.Host.KillCgroups(ctx, dirs)
+	return t.Host.KillCgroup(ctx, dirs)
 }
 
 // unmount takes away what is mounted below the kubelet's directory: volumes of pods. What is behind a mount stays as it is.
@@ -127,14 +128,19 @@ func unmount(r *Resetting) plan.Step {
 // unmountCNI takes away what plug-ins have mounted below their own paths: it is the host's, mounted once more.
 func unmountCNI() plan.Step {
 	mounted := func(t *plan.Target) ([]string, error) {
-		all, err := t.Host.Mounts()
 		var paths []string
-		for _, m := range slices.Backward(all) {
-			if slices.Contains(network.CNIMounts(), m.Path) {
-				paths = append(paths, m.Path)
+		for _, point := range network.CNIMounts() {
+			mounts, err := t.Host.MountsBelow(filepath.Dir(point))
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range mounts {
+				if m.Path == point {
+					paths = append(paths, m.Path)
+				}
 			}
 		}
-		return paths, err
+		return paths, nil
 	}
 	return plan.Do{
 		Name: "unmount what plug-ins of the pod network have mounted",

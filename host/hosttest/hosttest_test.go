@@ -41,6 +41,17 @@ func TestRuntime(t *testing.T) {
 	if _, err := r.CgroupDriver(ctx); err == nil {
 		t.Error("a runtime without a driver tells one")
 	}
+	r.SetStaticPods(host.Pod{ID: "etcd"})
+	static, _ := r.StaticPods(ctx)
+	r.SetPods(append(static, host.Pod{ID: "dns", Namespace: "kube-system"}, host.Pod{ID: "own", Namespace: "default", Static: true})...)
+	if err := r.RemovePod(ctx, "own"); err != nil {
+		t.Error(err)
+	}
+	all, _ := r.KubeletPods(ctx)
+	again, _ := r.StaticPods(ctx)
+	if len(all) != 2 || all[1].ID != "dns" || !cmp.Equal(static, again) || len(again) != 1 {
+		t.Errorf("static pods %v, then %v of %v", static, again, all)
+	}
 	r.Err = broken
 	if err := r.Ready(ctx); !errors.Is(err, broken) {
 		t.Errorf("a broken runtime is ready: %v", err)

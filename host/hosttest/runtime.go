@@ -153,32 +153,33 @@ func (r *Runtime) Logs(ctx context.Context, containerID string, n int) ([]string
 	return slices.Clone(lines[max(0, len(lines)-n):]), r.err(ctx)
 }
 
-// SetStaticPods makes these the pods of a kubelet: static ones in kube-system.
+// SetPods makes these be the pods of the kubelet.
+func (r *Runtime) SetPods(list ...host.Pod) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pods = slices.Clone(list)
+}
+
+// SetStaticPods is SetPods with pods that are made static ones in kube-system.
 func (r *Runtime) SetStaticPods(list ...host.Pod) {
+	list = slices.Clone(list)
 	for i := range list {
 		list[i].Namespace, list[i].Static = "kube-system", true
 	}
-	r.SetKubeletPods(list...)
+	r.SetPods(list...)
 }
 
-// SetKubeletPods makes these the pods of a kubelet.
-func (r *Runtime) SetKubeletPods(list ...host.Pod) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.pods = list
-}
-
-// StaticPods returns the static ones in kube-system of what was set and RemovePod left.
-func (r *Runtime) StaticPods(ctx context.Context) ([]host.Pod, error) {
-	pods, err := r.KubeletPods(ctx)
-	return slices.DeleteFunc(pods, func(p host.Pod) bool { return !p.Static || p.Namespace != "kube-system" }), err
-}
-
-// KubeletPods returns what was set and RemovePod left.
+// KubeletPods returns the pods that were set and that RemovePod left.
 func (r *Runtime) KubeletPods(ctx context.Context) ([]host.Pod, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.pods), r.err(ctx)
+}
+
+// StaticPods returns those of KubeletPods that are static and in kube-system.
+func (r *Runtime) StaticPods(ctx context.Context) ([]host.Pod, error) {
+	pods, err := r.KubeletPods(ctx)
+	return slices.DeleteFunc(pods, func(p host.Pod) bool { return !p.Static || p.Namespace != "kube-system" }), err
 }
 
 // RemovePod takes a pod away.
