@@ -251,3 +251,43 @@ func TestResetControlPlaneKilled(t *testing.T) {
 		})
 	}
 }
+
+// A data directory that is a disk of its own, or a link to one, stays; what is in it is moved aside there, and another init or join
+// goes through.
+func TestResetDataDisk(t *testing.T) {
+	for name, prepare := range map[string]func(m *fakeMachine){
+		"mount": func(m *fakeMachine) {
+			m.write("/var/lib/etcd/lost+found/x", nil)
+			m.write("/proc/self/mountinfo", []byte("40 30 8:1 / /var/lib/etcd rw - ext4 /dev/sdb rw\n"))
+		},
+		"link": func(m *fakeMachine) {
+			m.write("/srv/etcd/lost+found/x", nil)
+			if err := m.host.Symlink("/srv/etcd", "/var/lib/etcd"); err != nil {
+				m.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, e := newStacked(t)
+			c.emptyLists()
+			m := newMachine(t, c, "cp2")
+			prepare(m)
+			runEtcd(t, m, e)
+			joined(t, m, c.controlPlane(c.upload(t))...)
+			m.write(etcdDB, []byte("data"))
+			m.onLoopback(ownMember(e).ClientURLs[0])
+			m.reset()
+			names, err := m.host.ReadDir("/var/lib/etcd")
+			if err != nil || len(names) != 2 || names[0] != "lost+found" || !strings.HasPrefix(names[1], "member.reset-") {
+				t.Errorf("in the data directory: %v, %v", names, err)
+			}
+			joined(t, m, c.controlPlane(c.upload(t))...)
+			m.write(etcdDB, []byte("data"))
+			m.onLoopback(ownMember(e).ClientURLs[0])
+			m.reset("--wipe-etcd")
+			if names, err := m.host.ReadDir("/var/lib/etcd"); err != nil || len(names) != 0 {
+				t.Errorf("wiped: %v, %v", names, err)
+			}
+		})
+	}
+}

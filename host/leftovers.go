@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -70,19 +71,21 @@ func (h *Host) removeLeftovers(p *place) error {
 // Leftovers names what RemoveLeftovers would remove.
 func (h *Host) Leftovers(dir string) ([]string, error) {
 	p, err := h.at(dir+"/x", false)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		defer p.Close()
+		var d *os.File
+		if d, err = p.OpenFile(p.dir, os.O_RDONLY, 0); err == nil {
+			defer d.Close()
+			var names []string
+			if names, err = p.leftovers(d); err == nil {
+				return names, nil
+			}
+		}
 	}
-	defer p.Close()
-	d, err := p.OpenFile(p.dir, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	return p.leftovers(d)
+	return nil, fmt.Errorf("cannot list %s: %w", dir, cause(err))
 }
 
 // leftovers are those in the directory of a place, which is open.

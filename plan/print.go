@@ -29,14 +29,15 @@ func Text(items []Item, o TextOptions) string {
 		if why := it.Change.Why; why != "" && !Obvious(it.Change) {
 			line += ": " + why
 		}
-		if Final(it.Step) && it.Change.Kind != Same && it.Change.Kind != Delete { // that is said by the sign
+		_, does := it.Step.(Do)
+		if does && it.Change.Kind != Same && it.Change.Kind != Delete { // of what goes the sign says it
 			line += "  (can't be taken back)"
 		}
 		if o.Paint != nil {
 			line = o.Paint(it.Change.Kind, line)
 		}
 		b.WriteString(line + "\n")
-		switch _, does := it.Step.(Do); {
+		switch {
 		case it.Change.Kind == Update || o.Verbose:
 			b.WriteString(indent(it.Change.Lines))
 		case does:

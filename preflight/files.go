@@ -42,7 +42,7 @@ func (i *initChecks) etcdDir() Check {
 			return nil
 		case err != nil:
 			return failure(err, "etcd's data directory must be an empty directory")
-		case len(names) == 0 || i.ownEtcdDir(dir) || i.joined() && leftMembers(names):
+		case setAside(names) || i.ownEtcdDir(dir) || i.joined() && leftMembers(names):
 			return nil
 		}
 		return failed(fmt.Sprintf("etcd's data directory %s is not empty: it has %s", dir, names[0]),
@@ -53,7 +53,15 @@ func (i *initChecks) etcdDir() Check {
 // leftMembers says that there is nothing but data of members, of now or before: join sets it aside if the cluster has no such
 // member. Its manifest may be gone, which join takes away when it does not come to its end.
 func leftMembers(names []string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool { return name != "member" && !strings.HasPrefix(name, "member.removed-") })
+	return setAside(slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "member" }))
+}
+
+// setAside says that there is nothing that etcd would look at: what join and reset have moved aside where the directory is a disk of
+// its own, and what such a disk has by itself.
+func setAside(names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool {
+		return name != "lost+found" && !strings.HasPrefix(name, "member.removed-") && !strings.HasPrefix(name, "member.reset-")
+	})
 }
 
 func (i *initChecks) ownEtcdDir(dir string) bool {

@@ -68,6 +68,10 @@ func TestEtcdDir(t *testing.T) {
 		}, nil},
 		{"not empty", "", func(l *lab) { l.write("/var/lib/etcd/member/wal", "") },
 			[]string{"E DirAvailable--var-lib-etcd: etcd's data directory /var/lib/etcd is not empty: it has member"}},
+		{"a disk with what reset has moved aside", "", func(l *lab) {
+			l.write("/var/lib/etcd/lost+found/x", "")
+			l.write("/var/lib/etcd/member.reset-20261124T120000Z/wal/0.wal", "")
+		}, nil},
 		{"our etcd's", "", func(l *lab) {
 			l.manifest("etcd", ownManifest)
 			l.write("/var/lib/etcd/member/wal", "")
