@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/etcd/etcdtest"
+	"github.com/kubewright/kubewright/host"
 )
 
 const etcdDB = "/var/lib/etcd/member/snap/db"
@@ -82,6 +83,25 @@ func TestResetControlPlane(t *testing.T) {
 	}
 	if stderr := m.reset(); !strings.Contains(stderr, "Nothing to do") {
 		t.Errorf("the second time:\n%s", stderr)
+	}
+}
+
+// The API server ends while its etcd still works: later, its clients would wait for answers that do not come.
+func TestResetAPIServerFirst(t *testing.T) {
+	m, _, e := newControlPlane(t)
+	static := func(component string) host.Pod {
+		return host.Pod{ID: component, Namespace: "kube-system", Name: component + "-cp2", Static: true}
+	}
+	m.runtime.SetKubeletPods(static("etcd"), static("kube-apiserver"))
+	var last []host.Pod // when the members were asked for the last time while this one was among them
+	e.OnList = func() {
+		if ownMember(e) != nil {
+			last, _ = m.runtime.KubeletPods(t.Context())
+		}
+	}
+	m.reset()
+	if len(last) != 1 || last[0].ID != "etcd" || ownMember(e) != nil {
+		t.Errorf("when the member left there were %v", last)
 	}
 }
 
