@@ -71,9 +71,10 @@ func givenBack(t *testing.T, m *bed.Machine, before bed.Inventory, except ...str
 	}
 }
 
-// visitor is a pod on a node, with a volume that is a mount and a port of the node.
+// visitor is a pod on a node, with a volume that is a mount and a port of the node. It ends when it is asked to.
 func visitor(name, node string) string {
-	return strings.Replace(staticPod(name), "spec:\n", "spec:\n  nodeName: "+node+"\n  volumes: [{name: memory, emptyDir: {medium: Memory}}]\n", 1) +
+	return strings.NewReplacer("spec:\n", "spec:\n  nodeName: "+node+"\n  volumes: [{name: memory, emptyDir: {medium: Memory}}]\n",
+		`[/bin/sleep, "3600"]`, `[/bin/tool, serve, ":80"]`).Replace(staticPod(name)) +
 		"    volumeMounts: [{name: memory, mountPath: /memory}]\n    ports: [{containerPort: 80, hostPort: 8088}]\n"
 }
 
