@@ -29,10 +29,10 @@ var left = []string{
 const moved = "+ * /var/lib/etcd.reset-*"
 
 // network is what the pod network leaves without --cni.
-var network = []string{"+ link cni0", "+ address * cni0", "+ route * dev cni0 *", "+ * /var/lib/cni*", "?+ * nat *CNI-*", "?+ * CNI-*",
-	// The table with these chains in it.
-	"?+ iptables nat :* ACCEPT", "?+ nft table ip nat", "?+ nft table ip nat chain *ING", "?+ nft table ip nat chain *PUT",
-	"?+ nft table ip nat chain *: type nat hook * policy accept;"}
+var network = []string{"+ link cni0", "+ address * cni0", "+ route * dev cni0 *", "+ * /var/lib/cni*", "?~ file /var/lib/cni/*", "?+ * nat *CNI-*",
+	// The tables with these chains in them, which are made to take a pod's rules away, too.
+	"?+ ip*tables nat :* ACCEPT", "?+ nft table ip* nat", "?+ nft table ip* nat chain *ING", "?+ nft table ip* nat chain *PUT",
+	"?+ nft table ip* nat chain *: type nat hook * policy accept;"}
 
 // mayLeave is all that any reset may leave, and more; none of it has to be there.
 func mayLeave(more ...string) []string {
