@@ -7,8 +7,8 @@ import (
 	"github.com/kubewright/kubewright/test/bed"
 )
 
-// TestResetAgain makes a control plane of one machine and a worker of another one, and gives them back, again and again. Nothing
-// gathers on them.
+// TestResetAgain makes a control plane of one machine and, twice, a worker of another one, and gives them back; all of it as often as
+// KUBEWRIGHT_ROUNDS says. Nothing gathers on them.
 func TestResetAgain(t *testing.T) {
 	bed.Need(t)
 	lab := bed.NewLab(t)
@@ -17,7 +17,7 @@ func TestResetAgain(t *testing.T) {
 	cp.WriteFile(t, configPath, bed.InitConfig(cp), 0o600)
 	w.WriteFile(t, adminPath, "", 0o600) // another one for each cluster
 	before, worker := cp.Inventory(t), w.Inventory(t)
-	for i := range max(2, rounds(t)) {
+	for i := range rounds(t) {
 		t.Run(strconv.Itoa(i+1), func(t *testing.T) {
 			args, _ := bed.ReadJoin(cp.MustRun(t, "kubewright", "init", "--config", configPath))
 			w.WriteFile(t, adminPath, cp.ReadFile(t, bed.AdminConf), 0o600)
