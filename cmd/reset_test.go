@@ -287,6 +287,20 @@ func TestResetFailures(t *testing.T) {
 	m.reset()
 }
 
+// A damaged journal is told, and nobody guesses what was there before.
+func TestResetDamagedJournal(t *testing.T) {
+	m, args := newWorker(t)
+	joined(t, m, args...)
+	m.done.Wait()
+	m.write("/var/lib/kubewright/runs/20200102T030405.000Z-init/journal.jsonl", []byte("{\n{}\n"))
+	before := m.tree()
+	code, _, stderr := m.run("reset", "-f")
+	if code != 1 || !strings.Contains(stderr, "20200102T030405.000Z-init/journal.jsonl: line 1 is damaged") || !strings.Contains(stderr, "move /var/lib/kubewright/runs away") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	m.same(before)
+}
+
 // Each mistake in the command line is told, and changes nothing.
 func TestResetErrors(t *testing.T) {
 	m, args := newWorker(t)

@@ -92,7 +92,7 @@ func TestResetAPIServerFirst(t *testing.T) {
 	static := func(component string) host.Pod {
 		return host.Pod{ID: component, Namespace: "kube-system", Name: component + "-cp2", Static: true}
 	}
-	m.runtime.SetKubeletPods(static("etcd"), static("kube-apiserver"))
+	m.runtime.SetPods(static("etcd"), static("kube-apiserver"))
 	var last []host.Pod // when the members were asked for the last time while this one was among them
 	e.OnList = func() {
 		if ownMember(e) != nil {
