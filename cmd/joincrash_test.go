@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/kubewright/kubewright/etcd/etcdtest"
-	"github.com/kubewright/kubewright/host"
 )
 
 // killed is what a run panics with that is killed: nothing is cleaned up.
@@ -46,7 +45,7 @@ func (m *fakeMachine) killAt(write int, args ...string) (dead bool) {
 func (m *fakeMachine) killed(args ...string) (dead bool) {
 	m.t.Helper()
 	defer func() {
-		m.host = &host.Host{Root: m.host.Root} // the next process knows nothing of this one
+		m.host.Fault = nil
 		r := recover()
 		if _, dead = r.(killed); r != nil && !dead {
 			panic(r)

@@ -46,8 +46,12 @@ func newMachine(t *testing.T, c *fakeCluster, name string) *fakeMachine {
 	return m
 }
 
+// Host is the machine for one run: the next one knows nothing of it.
+func (m *fakeMachine) Host(string) *host.Host {
+	return &host.Host{Root: m.host.Root, Fault: m.host.Fault, Unmounter: m.host.Unmounter, Killer: m.host.Killer}
+}
+
 func (m *fakeMachine) Root() bool                                       { return true }
-func (m *fakeMachine) Host(string) *host.Host                           { return m.host }
 func (m *fakeMachine) Systemd(context.Context) (systemd.Manager, error) { return m.systemd, nil }
 func (m *fakeMachine) Runtime(context.Context, *host.Host, string) (host.Runtime, error) {
 	return m.runtime, nil

@@ -22,7 +22,8 @@ const (
 type answer struct {
 	url     string
 	members []Member
-	leader  bool // it knows one
+	leader  bool   // it knows one
+	id      uint64 // its own
 	err     error
 }
 
@@ -114,7 +115,7 @@ func (k Known) askOne(ctx context.Context, url string) answer {
 	}()
 	var status *clientv3.StatusResponse
 	if status, a.err = c.client.Status(ctx, url); a.err == nil {
-		a.leader = status.Leader != 0
+		a.leader, a.id = status.Leader != 0, status.Header.GetMemberId()
 		var list *clientv3.MemberListResponse
 		if list, a.err = c.client.MemberList(ctx, clientv3.WithSerializable()); a.err == nil {
 			a.members = fromWire(list.Members)

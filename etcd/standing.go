@@ -67,6 +67,11 @@ func Stand(ctx context.Context, k Known) Standing {
 func (k Known) byCluster(ctx context.Context, c *Client, members []Member) Standing {
 	s := Standing{Answered: true}
 	s.split(members, func(m Member) bool { return m.at(k.PeerURL) })
+	if s.Self == nil { // its peer URL may have been changed, in the cluster or in the manifest
+		if id := k.ownID(ctx); id != 0 {
+			s.split(members, func(m Member) bool { return m.ID == id })
+		}
+	}
 	if s.Self == nil || s.Last() {
 		return s
 	}
@@ -92,6 +97,21 @@ func (k Known) byCluster(ctx context.Context, c *Client, members []Member) Stand
 	}
 	s.Refusal = err
 	return s
+}
+
+// ownID is the ID of the machine's member, whatever the manifest says: by the process that has the data open, or by the data. It is
+// zero when nobody knows. A machine that has taken the name of this one has another ID.
+func (k Known) ownID(ctx context.Context) uint64 {
+	stored, err := ReadMembers(k.DB)
+	if errors.Is(err, ErrRunning) && len(k.Seeds) > 0 {
+		return k.askOne(ctx, k.Seeds[0]).id
+	}
+	for _, m := range stored {
+		if m.at(k.PeerURL) || k.Name != "" && m.Name == k.Name {
+			return m.ID
+		}
+	}
+	return 0
 }
 
 // lookWithout looks at the voting members: at all, and at those but one. It gives an election a moment.

@@ -53,12 +53,28 @@ func TestStand(t *testing.T) {
 		mute        bool // nobody answers
 		refusal     []string
 	}{
-		"one of three":          {voters: 3, self: "m1", others: 2},
-		"only one":              {voters: 1, self: "m1", last: true},
-		"only voter":            {voters: 1, self: "m1", others: 1, last: true, set: func(_ *testing.T, f *fake, _ *Known) { f.Learner(true) }},
-		"own dead":              {voters: 3, self: "m1", others: 2, set: func(_ *testing.T, f *fake, _ *Known) { f.Stop[1]() }},
-		"not in it":             {voters: 3, others: 3, set: func(_ *testing.T, _ *fake, k *Known) { k.PeerURL = "http://p9:2380" }},
-		"namesake":              {voters: 3, own: 2, others: 3, set: func(_ *testing.T, _ *fake, k *Known) { k.Name, k.PeerURL = "m3", "http://p9:2380" }},
+		"one of three": {voters: 3, self: "m1", others: 2},
+		"only one":     {voters: 1, self: "m1", last: true},
+		"only voter":   {voters: 1, self: "m1", others: 1, last: true, set: func(_ *testing.T, f *fake, _ *Known) { f.Learner(true) }},
+		"own dead":     {voters: 3, self: "m1", others: 2, set: func(_ *testing.T, f *fake, _ *Known) { f.Stop[1]() }},
+		"not in it":    {voters: 3, others: 3, set: func(_ *testing.T, _ *fake, k *Known) { k.PeerURL = "http://p9:2380" }},
+		"namesake":     {voters: 3, own: 2, others: 3, set: func(_ *testing.T, _ *fake, k *Known) { k.Name, k.PeerURL = "m3", "http://p9:2380" }},
+		"another peer URL, by the data": {voters: 3, self: "m1", others: 2, set: func(_ *testing.T, f *fake, k *Known) {
+			f.disk(k)
+			k.PeerURL = "http://p9:2380"
+		}},
+		"another peer URL, by the process": {voters: 3, self: "m1", others: 2, set: func(t *testing.T, f *fake, k *Known) {
+			f.disk(k)
+			k.PeerURL = "http://p9:2380"
+			db, err := bolt.Open(k.DB, 0o600, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = db.Close() })
+		}},
+		"taken out, and its name is another's": {voters: 3, others: 3, set: func(t *testing.T, f *fake, k *Known) {
+			k.PeerURL, k.DB = "http://p9:2380", storeMembers(t, stored(3)...)
+		}},
 		"with a slash":          {voters: 3, self: "m1", others: 2, set: func(_ *testing.T, _ *fake, k *Known) { k.PeerURL += "/" }},
 		"alarm":                 {voters: 3, self: "m1", others: 2, set: func(_ *testing.T, f *fake, _ *Known) { f.Status[2].Errors = []string{"alarm:NOSPACE"} }},
 		"one that is hung":      {voters: 3, self: "m1", others: 2, set: func(t *testing.T, _ *fake, k *Known) { k.Seeds[0] = silent(t) }},

@@ -63,7 +63,7 @@ func (f *Fake) Start(m *pb.Member) {
 	if m.ClientURLs = []string{"http://" + l.Addr().String()}; m.Name == "" {
 		m.Name = "m" + string(rune('0'+m.ID))
 	}
-	f.Status[m.ID] = &pb.StatusResponse{Leader: 1, RaftIndex: 100, RaftAppliedIndex: 100}
+	f.Status[m.ID] = &pb.StatusResponse{Header: &pb.ResponseHeader{MemberId: m.ID}, Leader: 1, RaftIndex: 100, RaftAppliedIndex: 100}
 	s := grpc.NewServer()
 	pb.RegisterClusterServer(s, &fakeMember{Fake: f, id: m.ID})
 	pb.RegisterMaintenanceServer(s, &fakeMaintenance{Fake: f, id: m.ID})
@@ -161,7 +161,7 @@ func (f *fakeMaintenance) Status(context.Context, *pb.StatusRequest) (*pb.Status
 	f.Lock()
 	defer f.Unlock()
 	s := f.Fake.Status[f.id]
-	return &pb.StatusResponse{Leader: s.Leader, RaftIndex: s.RaftIndex, RaftAppliedIndex: s.RaftAppliedIndex, Errors: s.Errors}, nil
+	return &pb.StatusResponse{Header: s.Header, Leader: s.Leader, RaftIndex: s.RaftIndex, RaftAppliedIndex: s.RaftAppliedIndex, Errors: s.Errors}, nil
 }
 
 func (f *fakeMaintenance) MoveLeader(_ context.Context, r *pb.MoveLeaderRequest) (*pb.MoveLeaderResponse, error) {
