@@ -34,7 +34,7 @@ func TestResetHA(t *testing.T) {
 
 	longest := c.writing(t, func() { resets(t, third) })
 	t.Logf("the longest time without a write was %s", longest.Round(10*time.Millisecond))
-	if longest > 15*time.Second {
+	if longest > 5*time.Second {
 		t.Errorf("the API could not be written for %s", longest)
 	}
 	voters(t, cp, 2)
