@@ -34,7 +34,9 @@ type fakeMachine struct {
 	cluster *fakeCluster
 	// sleepy is a kubelet that does nothing.
 	sleepy bool
-	done   sync.WaitGroup
+	// answers is what the user types.
+	answers string
+	done    sync.WaitGroup
 }
 
 func newMachine(t *testing.T, c *fakeCluster, name string) *fakeMachine {
@@ -118,7 +120,7 @@ func (m *fakeMachine) run(args ...string) (code int, stdout, stderr string) {
 // runFor runs a command line until ctx ends, as by Ctrl-C.
 func (m *fakeMachine) runFor(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	code = Run(ctx, Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &err, Machine: m}, args)
+	code = Run(ctx, Env{Stdin: strings.NewReader(m.answers), Stdout: &out, Stderr: &err, Machine: m}, args)
 	return code, out.String(), err.String()
 }
 

@@ -239,11 +239,17 @@ func TestResetAsks(t *testing.T) {
 	joined(t, m, args...)
 	m.done.Wait()
 	before := m.tree()
-	code, _, stderr := m.run("reset")
-	if code != 1 || !strings.Contains(stderr, "Are you sure? [y/N]") || !strings.Contains(stderr, "nothing was changed") {
-		t.Errorf("exit code %d\n%s", code, stderr)
+	for _, m.answers = range []string{"", "n\n", "\n", "yikes\n"} {
+		code, _, stderr := m.run("reset")
+		if code != 1 || !strings.Contains(stderr, "Are you sure? [y/N]") || !strings.Contains(stderr, "nothing was changed") {
+			t.Errorf("%q: exit code %d\n%s", m.answers, code, stderr)
+		}
+		m.same(before)
 	}
-	m.same(before)
+	m.answers = "Y\n"
+	if code, _, stderr := m.run("reset"); code != 0 || m.host.Exists(config.KubeletKubeconfig) {
+		t.Errorf("with consent: exit code %d\n%s", code, stderr)
+	}
 }
 
 // What a kubelet may not remove is told, with what to do, and the machine is reset nevertheless.
