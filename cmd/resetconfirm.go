@@ -11,7 +11,7 @@ import (
 	"github.com/kubewright/kubewright/phases"
 )
 
-// asks says whether the user is asked first: in the phase preflight, as with kubeadm, unless there is nothing to lose.
+// asks says whether the user is asked first: in the phase preflight, as with kubeadm.
 func (f *resetFlags) asks() bool {
 	return !f.dryRun && !f.force && f.runs("preflight")
 }
@@ -23,7 +23,10 @@ func (f *resetFlags) beforehand(facts *phases.Facts) []string {
 	leaves := f.runs("preflight") || f.runs("remove-etcd-member")
 	if leaves && r.LastOfCluster() {
 		fate := "is moved aside"
-		if r.Etcd.Wipe {
+		switch {
+		case facts.Skips("remove-etcd-member"):
+			fate = "stays where it is"
+		case r.Etcd.Wipe:
 			fate = "is deleted"
 		}
 		list = append(list, fmt.Sprintf("node %s is the last control plane of its cluster: the cluster ends with it, and its data %s", r.Node, fate))
