@@ -78,7 +78,7 @@ func lookAtMembers(ctx context.Context, s *session, e *etcd.Client) (votes bool,
 func lockMembers(ctx context.Context, s *session, admin *cluster.Client, list phases.Command, rest plan.Plan, out *reporter) (plan.Plan, error) {
 	facts := s.facts
 	var err error
-	facts.Joining.Lock, err = admin.Lock(ctx, "etcd", holder(facts.Config),
+	facts.Joining.Lock, err = admin.Lock(ctx, "etcd", holder(facts.Config.Init.NodeRegistration.Name),
 		cluster.LockOptions{TTL: lockTTL, Alone: true, Progress: out.progress, Lost: s.lost})
 	if err != nil {
 		return plan.Plan{}, err

@@ -200,8 +200,9 @@ func (f *joinFlags) sharedCerts(ctx context.Context, j *config.Join, c *config.C
 	return manifests.OpenCerts(secret, c, key)
 }
 
-// holder names this run for others that wait for it.
-func holder(c *config.Config) string { return "kubewright join on " + c.Init.NodeRegistration.Name }
+// holder names this run for others that wait for it. Only one runs on a machine, whatever it does: the next one there takes the lock of
+// one that died at once.
+func holder(node string) string { return "kubewright on " + node }
 
 // adminClient connects with the administrator's credentials, as they will be, to the shared endpoint.
 func adminClient(facts *phases.Facts) (*cluster.Client, error) {

@@ -56,7 +56,7 @@ func (f *resetFlags) etcdMember(ctx context.Context, s *session) (*phases.EtcdMe
 		if c == nil {
 			return func() {}, nil // nobody joins such a cluster
 		}
-		held, err := c.Lock(ctx, "etcd", "kubewright reset on "+s.facts.Resetting.Node, cluster.LockOptions{TTL: lockTTL, Alone: true, Progress: progress})
+		held, err := c.Lock(ctx, "etcd", holder(s.facts.Resetting.Node), cluster.LockOptions{TTL: lockTTL, Alone: true, Progress: progress})
 		if err != nil {
 			return func() {}, fmt.Errorf("%w\nthe member leaves without it: a control plane that joins at the same moment may have to join again", err)
 		}

@@ -68,8 +68,12 @@ func withoutData(t *testing.T, tree map[string]string) map[string]string {
 func TestResetControlPlane(t *testing.T) {
 	m, before, e := newControlPlane(t)
 	m.cluster.asked()
+	m.cluster.objects[leases+"/kubewright-etcd"] = map[string]any{ // of a join that was killed here
+		"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": map[string]any{"name": "kubewright-etcd", "namespace": "kube-system", "resourceVersion": "1"},
+		"spec": map[string]any{"holderIdentity": "kubewright on cp2 (0000abcd)", "leaseDurationSeconds": int64(600), "leaseTransitions": int64(0)},
+	}
 	stderr := m.reset()
-	if asked := m.cluster.asked(); !slices.Contains(asked, "POST "+leases) || m.cluster.objects[leases+"/kubewright-etcd"] != nil {
+	if asked := m.cluster.asked(); !slices.Contains(asked, "PUT "+leases+"/kubewright-etcd") || m.cluster.objects[leases+"/kubewright-etcd"] != nil {
 		t.Errorf("the lock of etcd's members was not taken, or is left:\n%s", strings.Join(asked, "\n"))
 	}
 	if ownMember(e) != nil || len(e.Members) != 1 || !slices.Equal(e.Calls, []string{"add", "promote", "remove"}) {
