@@ -138,10 +138,12 @@ func TestJoinEndsWithContext(t *testing.T) {
 	c := f.client()
 	f.Learner(true)
 	f.Add = always(rpctypes.ErrGRPCTooManyLearners)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	// Ended by what it tells and not by a time: on a busy machine the first answer may take any.
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	c.Progress = func(string) { cancel() }
 	_, err := c.Join(ctx, "ours", ours)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "while") || !strings.Contains(err.Error(), "member remove 2") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "while") || !strings.Contains(err.Error(), "member remove 2") {
 		t.Error(err)
 	}
 }
