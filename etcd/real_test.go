@@ -73,7 +73,7 @@ func TestReal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer anonymous.Close()
-	short, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	short, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	if _, err := anonymous.Version(short); err == nil || !strings.Contains(err.Error(), "certificate required") {
 		t.Errorf("without a client certificate: %v", err)
