@@ -100,21 +100,30 @@ func (h *Host) replace(path string, make func(p *place, temp string) error) erro
 }
 
 // AppendFile adds data to the end of a file, durably. A file that is not there is made with the mode, and so that it
-// survives a power cut.
+// survives a power cut. Of data that can't be written whole, nothing stays.
 func (h *Host) AppendFile(path string, data []byte, mode fs.FileMode) error {
-	if err := h.appendFile(path, data, mode); err != nil {
+	return h.appendTo(path, data, mode, true)
+}
+
+// AppendLazily leaves it to the kernel when the data gets to the disk: it survives the end of the process, and maybe no power cut.
+func (h *Host) AppendLazily(path string, data []byte, mode fs.FileMode) error {
+	return h.appendTo(path, data, mode, false)
+}
+
+func (h *Host) appendTo(path string, data []byte, mode fs.FileMode, durably bool) error {
+	if err := h.appendFile(path, data, mode, durably); err != nil {
 		return fmt.Errorf("cannot append to %s: %w", path, cause(err))
 	}
 	return nil
 }
 
-func (h *Host) appendFile(path string, data []byte, mode fs.FileMode) error {
+func (h *Host) appendFile(path string, data []byte, mode fs.FileMode, durably bool) error {
 	p, err := h.at(path, false)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	_, err = p.Lstat(p.full())
+	before, err := p.Lstat(p.full())
 	fresh := errors.Is(err, fs.ErrNotExist)
 	if err := h.fault("append", path); err != nil {
 		return err
@@ -129,8 +138,18 @@ func (h *Host) appendFile(path string, data []byte, mode fs.FileMode) error {
 			return err
 		}
 	}
-	if _, err := f.Write(data); err != nil {
+	if n, err := f.Write(data); err != nil {
+		if n > 0 { // a part of a line would spoil the one after it
+			size := int64(0)
+			if !fresh {
+				size = before.Size()
+			}
+			err = errors.Join(err, f.Truncate(size))
+		}
 		return err
+	}
+	if !durably {
+		return nil
 	}
 	if err := f.Sync(); err != nil {
 		return err

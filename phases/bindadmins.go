@@ -26,6 +26,7 @@ func bindAdmins(f *Facts) plan.Step {
 	return plan.Do{
 		Name:     "give group kubeadm:cluster-admins the role cluster-admin",
 		NeedsAPI: true,
+		Passing:  true, // it is what every cluster has
 		Done: func(ctx context.Context, _ *plan.Target) (bool, error) {
 			admin, err := f.admin(ctx)
 			if err != nil {

@@ -20,6 +20,7 @@ func markControlPlane() Phase {
 			return []plan.Step{registered(f, node), plan.Do{
 				Name:     fmt.Sprintf("mark node %s as control plane", node),
 				NeedsAPI: true,
+				Passing:  true, // a node that is there is of the control plane either way
 				Done: func(ctx context.Context, _ *plan.Target) (bool, error) {
 					admin, err := f.admin(ctx)
 					if err != nil {

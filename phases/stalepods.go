@@ -22,7 +22,7 @@ func stalePods(ctx context.Context, f *Facts, api cluster.Probe) []plan.Step {
 		return nil
 	}
 	return []plan.Step{plan.Do{
-		Name: "replace static pods that are older than their manifests",
+		Name: "replace static pods that are older than their manifests", Passing: true,
 		Done: func(ctx context.Context, t *plan.Target) (bool, error) {
 			stale, err := olderThanManifest(ctx, t)
 			return len(stale) == 0, err

@@ -181,11 +181,14 @@ func (c contract) check(t *testing.T) {
 	if before == nil {
 		return
 	}
-	if err := before.Undo(ctx, tg); err != nil {
-		t.Fatalf("Undo: %v", err)
-	}
-	if !c.asBefore(t, tg) {
-		t.Error("Undo did not bring back what was there")
+	back := plan.Plan{Sections: []plan.Section{{Phase: "back", Steps: before.Back()}}}
+	for range 2 {
+		if _, err := (&plan.Runner{Target: tg}).Run(ctx, back); err != nil {
+			t.Fatalf("Back: %v", err)
+		}
+		if !c.asBefore(t, tg) {
+			t.Error("Back did not bring back what was there")
+		}
 	}
 }
 

@@ -7,13 +7,15 @@ import (
 )
 
 // Do is the escape hatch for what is neither a file nor an object: a member added to etcd, a node marked.
-// It has no undo: it is a point of no return, unless it changes nothing that outlives the cluster.
+// It has no undo: it is a point of no return, unless it is Passing.
 type Do struct {
 	Name string // "mark node cp1 as control plane"
 	// Done says whether there is nothing left to do. It must look, not remember.
 	Done func(ctx context.Context, t *Target) (bool, error)
 	// Left, instead of Done, names what is left to take away, a line for each thing.
 	Left func(ctx context.Context, t *Target) ([]string, error)
+	// Passing means that nothing has to be undone: what it does ends with the process, or harms nobody who goes back.
+	Passing bool
 	// Optional means that the run goes on with a warning when it can't be done.
 	Optional bool
 	Run      func(ctx context.Context, t *Target) error

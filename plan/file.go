@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -184,7 +185,7 @@ func (f File) sameContent(t *Target) bool {
 
 // Before records what is at Path now.
 func (f File) Before(_ context.Context, t *Target) (*Before, error) {
-	b := &FileBefore{Path: f.Path, Dir: f.Dir}
+	b := &FileBefore{Path: f.Path, Dir: f.Dir, Leaves: f.leaves()}
 	info, err := t.Host.Stat(f.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		b.Absent, b.Above = true, missingAbove(t.Host, f.Path)
@@ -200,6 +201,17 @@ func (f File) Before(_ context.Context, t *Target) (*Before, error) {
 		}
 	}
 	return &Before{File: b}, nil
+}
+
+// leaves is what the journal says of the content that is written.
+func (f File) leaves() string {
+	switch {
+	case f.Dir || f.Absent:
+		return ""
+	case f.Link != "":
+		return f.Link
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(f.Data))
 }
 
 // missingAbove is the highest directory above a path that is not there; empty when its own directory is.

@@ -21,13 +21,36 @@ const PastDir = "/var/lib/kubewright/past"
 type PastRun struct {
 	// Dir is where its journal is, and Command what was run, as in "init".
 	Dir, Command string
-	Records      []Record
+	// Run is what the journal begins with; it is zero where the run was cut off before.
+	Run     Begun
+	Records []Record
+	// Done are the changes that are known to have been made, by the number of their record.
+	Done   map[int]Done
+	Phases []PhaseResult
+	// End is nil where the run did not come to an end.
+	End *End
+}
+
+// ID is the name of the run: when it began, and its command.
+func (r PastRun) ID() string { return filepath.Base(r.Dir) }
+
+// Result is how the run ended.
+func (r PastRun) Result() Result {
+	if r.End == nil {
+		return Unfinished
+	}
+	return r.End.Result
 }
 
 // History reads the journals of all runs that were not taken back, the oldest first. What was cut off in the middle of writing is
 // left out: its change was not made. The contents of files of before are not read; see Content.
-func History(h *host.Host) ([]PastRun, error) {
-	names, err := h.ReadDir(RunsDir)
+func History(h *host.Host) ([]PastRun, error) { return runsIn(h, RunsDir) }
+
+// Past reads the journals of the runs that were taken back, and of those that did so, the oldest first.
+func Past(h *host.Host) ([]PastRun, error) { return runsIn(h, PastDir) }
+
+func runsIn(h *host.Host, dir string) ([]PastRun, error) {
+	names, err := h.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -40,8 +63,8 @@ func History(h *host.Host) ([]PastRun, error) {
 		if !ok {
 			continue
 		}
-		run := PastRun{Dir: filepath.Join(RunsDir, name), Command: command}
-		if run.Records, err = readJournal(h, filepath.Join(run.Dir, journalFile)); err != nil {
+		run := PastRun{Dir: filepath.Join(dir, name), Command: command, Done: map[int]Done{}}
+		if err = run.read(h); err != nil {
 			return nil, err
 		}
 		runs = append(runs, run)
@@ -49,28 +72,43 @@ func History(h *host.Host) ([]PastRun, error) {
 	return runs, nil
 }
 
-func readJournal(h *host.Host, path string) ([]Record, error) {
+func (r *PastRun) read(h *host.Host) error {
+	path := filepath.Join(r.Dir, journalFile)
 	data, err := h.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read a journal: %w", err)
+		return fmt.Errorf("cannot read a journal: %w", err)
 	}
-	var records []Record
 	lines := bytes.SplitAfter(data, []byte("\n"))
-	for n, line := range lines {
-		var r Record
-		err := json.Unmarshal(line, &r)
+	for n, text := range lines {
+		var l line
+		err := json.Unmarshal(text, &l)
 		switch {
 		case err == nil:
-			records = append(records, r)
+			r.add(l)
 		case n == len(lines)-1: // after the last newline: nothing, or what was cut off
 		default:
-			return nil, fmt.Errorf("cannot read the journal %s: line %d is damaged", path, n+1)
+			return fmt.Errorf("cannot read the journal %s: line %d is damaged", path, n+1)
 		}
 	}
-	return records, nil
+	return nil
+}
+
+func (r *PastRun) add(l line) {
+	switch {
+	case l.Run != nil:
+		r.Run = *l.Run
+	case l.Done != nil:
+		r.Done[l.Done.N] = *l.Done
+	case l.Ended != nil:
+		r.Phases = append(r.Phases, *l.Ended)
+	case l.End != nil:
+		r.End = l.End
+	default:
+		r.Records = append(r.Records, l.Record)
+	}
 }
 
 // Origin is what was there before kubewright changed it for the first time.
@@ -116,7 +154,7 @@ func (o Origin) Content(h *host.Host, path string) ([]byte, error) {
 
 // TakenBack is when the newest run of undoing put the records of others away: what was there then, it has left on purpose. Zero for
 // never.
-func TakenBack(h *host.Host, undoing string) (time.Time, error) {
+func TakenBack(h *host.Host, undoing ...string) (time.Time, error) {
 	names, err := h.ReadDir(PastDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return time.Time{}, nil
@@ -125,7 +163,7 @@ func TakenBack(h *host.Host, undoing string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("cannot read the journals of earlier runs: %w", err)
 	}
 	for _, name := range slices.Backward(names) {
-		if _, command, _ := strings.Cut(name, "-"); command != undoing {
+		if _, command, _ := strings.Cut(name, "-"); !slices.Contains(undoing, command) {
 			continue
 		}
 		info, err := h.Stat(filepath.Join(PastDir, name, journalFile))

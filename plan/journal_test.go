@@ -1,9 +1,8 @@
 package plan_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,15 +31,17 @@ func TestJournal(t *testing.T) {
 	if strings.Contains(string(text), "KEY") {
 		t.Errorf("the journal's text holds a key:\n%s", text)
 	}
-	var steps []string
-	for line := range bytes.Lines(text) {
-		var rec plan.Record
-		if err := json.Unmarshal(line, &rec); err != nil {
-			t.Fatal(err)
-		}
-		steps = append(steps, rec.Kind+" "+rec.Step+" blob="+rec.Before.File.Blob)
+	runs, err := plan.History(tg.Host)
+	if err != nil || len(runs) != 1 {
+		t.Fatalf("history: %+v, %v", runs, err)
 	}
-	want := []string{"update file /etc/ca.key blob=0001.before", "create file /etc/new blob="}
+	past := runs[0]
+	var steps []string
+	for _, rec := range past.Records {
+		_, done := past.Done[rec.N]
+		steps = append(steps, fmt.Sprintf("%s %s blob=%s %t", rec.Kind, rec.Step, rec.Before.File.Blob, done))
+	}
+	want := []string{"update file /etc/ca.key blob=0001.before true", "create file /etc/new blob= true"}
 	if diff := cmp.Diff(want, steps); diff != "" {
 		t.Error(diff)
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -11,6 +12,10 @@ import (
 // Object is an API object that should be in the cluster.
 type Object struct {
 	Obj runtime.Object
+	// Absent means that there should be no such object.
+	Absent bool
+	// IfLeft, when set, leaves the object alone, with a warning, unless it is still as a run has left it.
+	IfLeft *ObjectVersion
 	// KeepExisting leaves an object alone that is there already, whatever it says: others own what is in it.
 	KeepExisting bool
 	// Unless, when set and true, means that the object had its time and is not wanted any more, as a bootstrap token
@@ -46,6 +51,16 @@ func (o Object) Diff(ctx context.Context, t *Target) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
+	if live == nil && o.Absent {
+		return Change{}, nil
+	}
+	if o.IfLeft != nil && !o.IfLeft.is(live) {
+		t.warn(o.String() + " stays as it is: it was changed since")
+		return Change{Why: "changed since"}, nil
+	}
+	if o.Absent {
+		return Change{Kind: Delete}, nil
+	}
 	if live == nil {
 		return Change{Kind: Create, Why: notThere}, nil
 	}
@@ -70,6 +85,9 @@ func (o Object) Apply(ctx context.Context, t *Target) error {
 	if t.API == nil {
 		return fmt.Errorf("cannot apply %s: there is no API server to ask", o)
 	}
+	if o.Absent {
+		return t.API.Delete(ctx, o.Obj)
+	}
 	if o.Fill != nil {
 		if err := o.Fill(ctx, t.API); err != nil {
 			return fmt.Errorf("cannot apply %s: %w", o, err)
@@ -79,7 +97,7 @@ func (o Object) Apply(ctx context.Context, t *Target) error {
 	return err
 }
 
-// Before records whether the object is there.
+// Before records the object as it is, or that it is not there.
 func (o Object) Before(ctx context.Context, t *Target) (*Before, error) {
 	if t.API == nil {
 		return nil, fmt.Errorf("cannot look at %s: there is no API server to ask", o)
@@ -93,7 +111,36 @@ func (o Object) Before(ctx context.Context, t *Target) (*Before, error) {
 		return nil, err
 	}
 	apiVersion, kind := o.Obj.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
-	return &Before{Object: &ObjectBefore{
-		APIVersion: apiVersion, Kind: kind, Namespace: m.GetNamespace(), Name: m.GetName(), Absent: live == nil,
-	}}, nil
+	b := &ObjectBefore{APIVersion: apiVersion, Kind: kind, Namespace: m.GetNamespace(), Name: m.GetName(), Absent: live == nil}
+	if live != nil && !o.Absent { // one that goes was made by a run
+		if b.Data, err = json.Marshal(live); err != nil {
+			return nil, err
+		}
+	}
+	return &Before{Object: b}, nil
+}
+
+// version is what the object is now; nil when it can't be told.
+func (o Object) version(ctx context.Context, t *Target) *ObjectVersion {
+	live, err := t.API.Live(ctx, o.Obj)
+	if err != nil || live == nil {
+		return nil
+	}
+	m, err := meta.Accessor(live)
+	if err != nil {
+		return nil
+	}
+	return &ObjectVersion{ResourceVersion: m.GetResourceVersion(), Generation: m.GetGeneration()}
+}
+
+// is says whether an object is still that version, but for its status where it counts generations.
+func (v ObjectVersion) is(live runtime.Object) bool {
+	m, err := meta.Accessor(live)
+	if live == nil || err != nil {
+		return false
+	}
+	if v.Generation != 0 {
+		return m.GetGeneration() == v.Generation
+	}
+	return m.GetResourceVersion() == v.ResourceVersion
 }

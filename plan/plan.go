@@ -77,8 +77,8 @@ func Final(s Step) bool {
 	if f, ok := s.(File); ok {
 		return f.forgets()
 	}
-	_, ok := s.(Do)
-	return ok
+	d, ok := s.(Do)
+	return ok && !d.Passing
 }
 
 // NeedsAPI says that the step talks to the cluster.

@@ -30,7 +30,7 @@ func Text(items []Item, o TextOptions) string {
 			line += ": " + why
 		}
 		_, does := it.Step.(Do)
-		if does && it.Change.Kind != Same && it.Change.Kind != Delete { // of what goes the sign says it
+		if does && Final(it.Step) && it.Change.Kind != Same && it.Change.Kind != Delete { // of what goes the sign says it
 			line += "  (can't be taken back)"
 		}
 		if o.Paint != nil {

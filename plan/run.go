@@ -52,6 +52,10 @@ func (r *Runner) section(ctx context.Context, s Section) (changes int, err error
 		r.Observer.Begin(s.Phase)
 	}
 	defer func() {
+		if r.Journal != nil {
+			noted := r.Journal.Phase(PhaseResult{Phase: s.Phase, Seconds: time.Since(start).Seconds(), Changes: changes, Failed: err != nil})
+			err = errors.Join(err, noted)
+		}
 		if r.Observer.End != nil {
 			r.Observer.End(s.Phase, changes, time.Since(start), err)
 		}
@@ -97,9 +101,11 @@ func (r *Runner) step(ctx context.Context, phase string, step Step) (Change, err
 	if err != nil || c.Kind == Same {
 		return c, err
 	}
-	if err := r.record(ctx, phase, step, c); err != nil {
+	recorded, err := r.record(ctx, phase, step, c)
+	if err != nil {
 		return c, err
 	}
+	began := time.Now()
 	if err := step.Apply(ctx, r.Target); err != nil {
 		return c, err
 	}
@@ -113,25 +119,36 @@ func (r *Runner) step(ctx context.Context, phase string, step Step) (Change, err
 	if after.Kind != Same {
 		return c, fmt.Errorf("cannot apply %s: it still differs afterwards: %s", step, strings.TrimSpace(after.Why+" "+after.Lines))
 	}
+	if recorded {
+		r.Journal.Done(time.Since(began), r.left(ctx, step, c))
+	}
 	return c, nil
 }
 
+// left is what the step has made of an API object that was there.
+func (r *Runner) left(ctx context.Context, step Step, c Change) *ObjectVersion {
+	if o, ok := step.(Object); ok && c.Kind == Update {
+		return o.version(ctx, r.Target)
+	}
+	return nil
+}
+
 // record writes the journal. What leaves nothing behind (waits, pulled images) is not recorded.
-func (r *Runner) record(ctx context.Context, phase string, step Step, c Change) error {
+func (r *Runner) record(ctx context.Context, phase string, step Step, c Change) (recorded bool, err error) {
 	if r.Journal == nil {
-		return nil
+		return false, nil
 	}
 	rec := Record{Phase: phase, Step: step.String(), Kind: c.Kind.String(), Why: c.Why, Final: Final(step)}
 	if u, ok := step.(Undoable); ok && !rec.Final {
 		before, err := u.Before(ctx, r.Target)
 		if err != nil {
-			return fmt.Errorf("cannot record what was there before %s: %w", step, err)
+			return false, fmt.Errorf("cannot record what was there before %s: %w", step, err)
 		}
 		rec.Before = before
-	} else if !rec.Final {
-		return nil
+	} else if _, does := step.(Do); !does && !rec.Final {
+		return false, nil
 	}
-	return r.Journal.Write(rec)
+	return true, r.Journal.Write(rec)
 }
 
 // connect opens the cluster's API before the first step that talks to it.

@@ -1,15 +1,11 @@
 package plan
 
 import (
-	"context"
-	"errors"
-	"fmt"
+	"encoding/json"
 	"io/fs"
 	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/kubewright/kubewright/host"
 )
 
 // Before is what was there before a step was applied: enough to bring it back. Exactly one field is set.
@@ -34,50 +30,57 @@ type FileBefore struct {
 	Above string `json:"above,omitempty"`
 	// Blob names the file beside the journal that holds Data.
 	Blob string `json:"blob,omitempty"`
+	// Leaves is the SHA-256 of the content that the step writes, or the target of its link: what else is there was put there by others.
+	// Empty for a directory, and for what the step takes away.
+	Leaves string `json:"leaves,omitempty"`
 }
 
 // UnitBefore is a unit as it was.
 type UnitBefore struct {
 	Name    string `json:"name"`
 	Enabled bool   `json:"enabled"`
-	Running bool   `json:"running"`
+	// Running says that it ran, or was about to: one that crashes is started again and again.
+	Running bool `json:"running"`
 }
 
-// ObjectBefore names an API object that was not there. One that was there is left as the run made it: others may have
-// changed it since, and an old copy would undo their work.
+// ObjectBefore is an API object as it was, or that it was not there.
 type ObjectBefore struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Namespace  string `json:"namespace,omitempty"`
 	Name       string `json:"name"`
 	Absent     bool   `json:"absent"`
+	// Data is the object that was there, as JSON, without what the API server itself keeps. It lies beside the journal.
+	Data []byte `json:"-"`
+	// Blob names the file beside the journal that holds Data.
+	Blob string `json:"blob,omitempty"`
 }
 
-// Undo brings back what was there.
-func (b *Before) Undo(ctx context.Context, t *Target) error {
+// Back are the steps that bring back what was there.
+func (b *Before) Back() []Step {
 	switch {
 	case b.File != nil:
-		return b.File.undo(t)
+		return b.File.back()
 	case b.Unit != nil:
-		return b.Unit.undo(ctx, t)
+		return []Step{b.Unit.back()}
 	case b.Object != nil:
-		return b.Object.undo(ctx, t)
+		return b.Object.back()
 	}
-	return fmt.Errorf("cannot undo a step: its record is empty")
+	return nil
 }
 
-func (b *FileBefore) undo(t *Target) error {
+func (b *FileBefore) back() []Step {
 	switch {
 	case b.Absent && b.Dir:
-		return errors.Join(t.Host.RemoveEmptyDir(b.Path), b.undoAbove(t))
+		return append([]Step{goneIfEmpty(b.Path)}, b.aboveGone()...)
 	case b.Absent:
-		return errors.Join(t.Host.Remove(b.Path), b.undoAbove(t))
+		return append([]Step{File{Path: b.Path, Absent: true, Forget: true, Secret: true}}, b.aboveGone()...)
 	case b.Dir:
 		return nil // it was there, and stays
-	case b.Link != "":
-		return t.Host.Symlink(b.Link, b.Path)
 	}
-	return t.Host.WriteFile(b.Path, host.FileSpec{Data: b.Data, Mode: b.Mode, UID: b.UID, GID: b.GID})
+	return []Step{File{
+		Path: b.Path, Mode: b.Mode, UID: b.UID, GID: b.GID, Data: b.Data, Link: b.Link, Secret: true, Why: "as it was before",
+	}}
 }
 
 // Parents are the directories that were made with the file, the lowest first.
@@ -89,44 +92,32 @@ func (b *FileBefore) Parents() []string {
 	return dirs
 }
 
-// undoAbove removes the directories that were made with the file, as long as nothing else is in them.
-func (b *FileBefore) undoAbove(t *Target) error {
+// aboveGone removes the directories that were made with the file, as long as nothing else is in them.
+func (b *FileBefore) aboveGone() []Step {
+	var steps []Step
 	for _, dir := range b.Parents() {
-		if err := t.Host.RemoveEmptyDir(dir); err != nil {
-			return err
-		}
+		steps = append(steps, goneIfEmpty(dir))
 	}
-	return nil
+	return steps
 }
 
-func (b *UnitBefore) undo(ctx context.Context, t *Target) error {
-	if t.Systemd == nil {
-		return fmt.Errorf("cannot undo unit %s: systemd can't be reached", b.Name)
-	}
-	change := t.Systemd.Stop
-	if b.Running {
-		change = t.Systemd.Restart
-	}
-	if err := change(ctx, b.Name); err != nil {
-		return err
-	}
-	if b.Enabled {
-		return t.Systemd.Enable(ctx, b.Name)
-	}
-	return t.Systemd.Disable(ctx, b.Name)
+func goneIfEmpty(dir string) Step { return File{Path: dir, Dir: true, Absent: true, Extent: IfEmpty} }
+
+func (b *UnitBefore) back() Unit {
+	return Unit{Name: b.Name, Enabled: b.Enabled, Disabled: !b.Enabled, Running: b.Running}
 }
 
-func (b *ObjectBefore) undo(ctx context.Context, t *Target) error {
-	if !b.Absent {
-		return nil
-	}
-	if t.API == nil {
-		return fmt.Errorf("cannot delete %s %s: there is no API server to ask", b.Kind, b.Name)
-	}
+func (b *ObjectBefore) back() []Step {
 	u := &unstructured.Unstructured{}
+	if !b.Absent {
+		if b.Data == nil || json.Unmarshal(b.Data, &u.Object) != nil {
+			return nil // an old copy that nobody has
+		}
+		return []Step{Object{Obj: u}}
+	}
 	u.SetAPIVersion(b.APIVersion)
 	u.SetKind(b.Kind)
 	u.SetNamespace(b.Namespace)
 	u.SetName(b.Name)
-	return t.API.Delete(ctx, u)
+	return []Step{Object{Obj: u, Absent: true}}
 }

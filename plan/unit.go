@@ -149,7 +149,7 @@ func (u Unit) Before(ctx context.Context, t *Target) (*Before, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Before{Unit: &UnitBefore{Name: u.Name, Enabled: enabled(now), Running: now.ActiveState == "active"}}, nil
+	return &Before{Unit: &UnitBefore{Name: u.Name, Enabled: enabled(now), Running: !ended(now) && now.ActiveState != "failed"}}, nil
 }
 
 // ended says that the unit does not run, nor is about to: one that crashes is started again and again. Nor is it to be seen that it

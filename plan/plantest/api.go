@@ -81,14 +81,16 @@ func (a *API) Apply(_ context.Context, obj runtime.Object, dryRun bool) (runtime
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	u.SetResourceVersion("") // the server's
 	result := u
 	if live := a.objects[key(u)]; live != nil {
 		result = live.DeepCopy()
 		merge(result.Object, u.Object)
 	}
 	if !dryRun {
-		a.objects[key(u)] = result
 		a.writes++
+		result.SetResourceVersion(fmt.Sprint(a.writes))
+		a.objects[key(u)] = result
 	}
 	return result.DeepCopy(), nil
 }
