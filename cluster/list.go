@@ -42,6 +42,21 @@ func (c *Client) ControlPlaneNodes(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// OtherNodes are the names of all Nodes but this one. The credentials of a kubelet may not ask.
+func (c *Client) OtherNodes(ctx context.Context, own string) ([]string, error) {
+	live, err := c.list(ctx, c.nodes(), metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the nodes: %w", err)
+	}
+	var names []string
+	for i := range live {
+		if name := live[i].GetName(); name != own {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
 // list asks for the objects of one resource.
 func (c *Client) list(ctx context.Context, api dynamic.ResourceInterface, o metav1.ListOptions) ([]unstructured.Unstructured, error) {
 	var live *unstructured.UnstructuredList

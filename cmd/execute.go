@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/phases"
@@ -71,14 +72,46 @@ func (f *runFlags) execute(ctx context.Context, env *Env, s *session, p plan.Pla
 			return err
 		}
 	} else {
-		r.Journal = &plan.Journal{Host: s.host, Command: list.Name}
+		r.Journal = &plan.Journal{Host: s.host, Command: list.Name, Version: Version}
+		if err := s.begin(r.Journal); err != nil {
+			return err
+		}
 		r.API = func(context.Context) (plan.API, error) { return s.facts.Client(s.facts.AdminKubeconfig) }
 	}
 	changes, err := s.run(ctx, &r, p)
+	if ended := ended(ctx, err, r.Journal); err == nil && ended != nil {
+		return ended
+	}
 	if err != nil {
 		return interrupted(ctx, err, r.Journal)
 	}
 	return closing(changes)
+}
+
+// begin records beforehand what a rollback is about, so that the next one brings this one to its end and goes no further back.
+func (s *session) begin(j *plan.Journal) error {
+	if s.takesBack == nil {
+		return nil
+	}
+	for _, run := range s.takesBack {
+		j.Of = append(j.Of, run.ID())
+	}
+	return j.Start()
+}
+
+// ended records how the run ended.
+func ended(ctx context.Context, err error, j *plan.Journal) error {
+	if j == nil {
+		return nil
+	}
+	result := plan.Finished
+	switch {
+	case err != nil && ctx.Err() != nil:
+		result = plan.Stopped
+	case err != nil:
+		result = plan.Failed
+	}
+	return j.End(result, err)
 }
 
 // meet asks the cluster in a preview, too, if it answers.
@@ -90,14 +123,17 @@ func (f *runFlags) meet(ctx context.Context, env *Env, s *session) {
 	}
 }
 
-// interrupted adds what to do next to the error of a run that had begun.
+// interrupted adds the ways on to the error of a run that had begun.
 func interrupted(ctx context.Context, err error, j *plan.Journal) error {
 	if ctx.Err() != nil {
 		err = fmt.Errorf("stopped: %w", err)
 	}
-	hint := "what is done stays; run the same command again to carry on"
+	hint := "what is done stays; to carry on, run the same command again"
 	if j != nil && j.Dir() != "" {
-		hint += "\nthe record of this run is in " + j.Dir()
+		if !slices.Contains(undoing(), j.Command) {
+			hint += "\nto go back to how the machine was before: kubewright rollback"
+		}
+		hint += "\nwhat this run has done: kubewright history " + j.ID()
 	}
 	return fmt.Errorf("%w\n%s", err, hint)
 }

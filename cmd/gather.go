@@ -32,6 +32,8 @@ type session struct {
 	lateAt []string
 	// noRuntime is why the container runtime can't be reached.
 	noRuntime error
+	// takesBack are the runs that a rollback takes back.
+	takesBack []plan.PastRun
 	// lost ends the run when a lock that it holds in the cluster was lost.
 	lost func(error)
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -73,7 +74,9 @@ func (f *resetFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, 
 	}
 	out.warn(f.beforehand(s.facts))
 	if f.asks() {
-		if err := confirm(env, out, s.facts.Resetting); err != nil {
+		text := fmt.Sprintf("This takes back what init or join made of this machine, node %s: the kubelet and its pods, the files below %s and %s.",
+			s.facts.Resetting.Node, config.KubernetesDir, s.facts.Resetting.KubeletDir)
+		if err := confirm(env, out, text); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/phases"
 )
 
@@ -46,12 +45,11 @@ func (f *resetFlags) beforehand(facts *phases.Facts) []string {
 }
 
 // confirm asks on stderr and reads the answer from stdin: y, as with kubeadm, or yes.
-func confirm(env *Env, out *reporter, r *phases.Resetting) error {
+func confirm(env *Env, out *reporter, what string) error {
 	if out.json != nil {
 		return errors.New("cannot ask whether to go on: the output is JSON\nsay so with --force")
 	}
-	out.line("This takes back what init or join made of this machine, node %s: the kubelet and its pods, the files below %s and %s.",
-		r.Node, config.KubernetesDir, r.KubeletDir)
+	out.line("%s", what)
 	fmt.Fprint(env.Stderr, "Are you sure? [y/N]: ")
 	answer, err := bufio.NewReader(env.Stdin).ReadString('\n')
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {

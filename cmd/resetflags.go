@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/plan"
 )
 
 // resetFlags are the flags of reset and its phases. They have kubeadm's names and meaning; --cni, --force-data-loss and --wipe-etcd
@@ -15,6 +16,8 @@ type resetFlags struct {
 	phase string
 	// skipped are the phases that are left out.
 	skipped []string
+	// only, when set, are the runs that are taken back, in place of all.
+	only []plan.PastRun
 
 	certDir, criSocket, kubeconfig                  string
 	ignorePreflight, skipPhases                     []string

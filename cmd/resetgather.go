@@ -32,17 +32,20 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 	default:
 		return nil, fmt.Errorf("%w\nit tells what was on this machine before init or join, and must stay\nto go by kubeadm's usual paths alone, move %s away", err, plan.RunsDir)
 	}
+	if f.only != nil {
+		runs = f.only
+	}
 	node, err := resetNode(env, h)
 	if err != nil {
 		return nil, err
 	}
 	flagsOfKubelet := kubeletFlagsOnDisk(h)
 	r := &phases.Resetting{
-		Node: node, Origin: plan.OriginOf(runs, phases.Reset().Name), Machine: thisMachine(env, h),
+		Node: node, Origin: plan.OriginOf(runs, undoing()...), Machine: thisMachine(env, h),
 		KubeletDir: flagOr(flagsOfKubelet, "root-dir", config.KubeletDir), KubeletCertDir: flagsOfKubelet["cert-dir"],
 		CleanupTmp: c.CleanupTmpDir, CNI: f.cni, Network: env.Machine.Network,
 	}
-	if r.Settled, err = plan.TakenBack(h, phases.Reset().Name); err != nil && !f.dryRun {
+	if r.Settled, err = plan.TakenBack(h, undoing()...); err != nil && !f.dryRun {
 		return nil, err
 	}
 	if r.UnmountFlags, err = host.ParseUnmountFlags(c.UnmountFlags); err != nil {
@@ -68,6 +71,9 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 	}
 	return s, err
 }
+
+// undoing are the commands whose records tell of no time before them.
+func undoing() []string { return []string{phases.Reset().Name, phases.RollbackName} }
 
 // resetNode is the name of the node that this machine is.
 func resetNode(env *Env, h *host.Host) (string, error) {

@@ -74,6 +74,6 @@ func newRoot(env *Env) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.AddCommand(newInit(env), newJoin(env), newReset(env), newTokens(env), newVersion(env))
+	root.AddCommand(newInit(env), newJoin(env), newReset(env), newRollback(env), newHistory(env), newTokens(env), newVersion(env))
 	return root
 }

@@ -25,7 +25,7 @@ func etcdDataDir(f *Facts) string {
 	if err != nil { // the step that writes the manifest says it
 		return ""
 	}
-	return dataDirOf(etcdPod(data))
+	return dataDirOf(podOf(data))
 }
 
 // EtcdDataDirs are the directories of the machine in which an etcd keeps its data: that of --data-dir, and of --wal-dir if its log

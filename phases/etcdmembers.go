@@ -96,10 +96,11 @@ func etcdOnDisk(h *host.Host) *corev1.Pod {
 	if err != nil {
 		return nil
 	}
-	return etcdPod(data)
+	return podOf(data)
 }
 
-func etcdPod(manifest []byte) *corev1.Pod {
+// podOf is the pod of a manifest; nil when it is none.
+func podOf(manifest []byte) *corev1.Pod {
 	pod := &corev1.Pod{}
 	if yaml.Unmarshal(manifest, pod) != nil || len(pod.Spec.Containers) == 0 {
 		return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/pki"
+	"github.com/kubewright/kubewright/plan"
 	"github.com/kubewright/kubewright/preflight"
 )
 
@@ -73,6 +74,9 @@ type Facts struct {
 	// Resetting is set when what init or join made of this machine is taken back. Then only Host, Runtime, Skip, Named, Lenient and
 	// Now are set beside it.
 	Resetting *Resetting
+
+	// Reversal is set when the last run is taken back. Then only Host, Runtime, Client, AdminKubeconfig, Lenient and Now are set beside it.
+	Reversal *plan.Reversal
 
 	// Client connects with one of the kubeconfigs, to this machine's API server.
 	Client func(kubeconfigPath string) (*cluster.Client, error)

@@ -104,7 +104,7 @@ func manifestTimes(t *plan.Target) func(component string) time.Time {
 // causes lists the component after those that it can't do without.
 func causes(c *config.Config, component string) []string {
 	list := []string{}
-	if !c.ExternalEtcd() {
+	if c == nil || !c.ExternalEtcd() { // without a configuration it is looked for
 		list = append(list, config.Etcd)
 	}
 	if component != config.APIServer {

@@ -1,0 +1,175 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/host"
+	"github.com/kubewright/kubewright/phases"
+	"github.com/kubewright/kubewright/plan"
+)
+
+// rollbackFlags are the flags of rollback.
+type rollbackFlags struct {
+	runFlags
+	force, wipeEtcd, forceDataLoss bool
+}
+
+func newRollback(env *Env) *cobra.Command {
+	f := &rollbackFlags{runFlags: runFlags{root: "/"}}
+	c := &cobra.Command{
+		Use:   "rollback",
+		Short: "Take back what the last init or join changed",
+		Long: "rollback takes back what the last run of init or join has changed, by its record and backwards, together with the attempts\n" +
+			"that it carried on. Where that run has made this machine a node, its pods go, too. It can be interrupted and run again.\n\n" +
+			"It stops at a point of no return, such as a member that was added to etcd on a node that was one before, and says so.\n" +
+			"kubewright history shows the runs, and --dry-run what would be done.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), env) },
+	}
+	s := c.Flags()
+	s.BoolVar(&f.dryRun, "dry-run", false, "show what would be done; change nothing")
+	s.BoolVarP(&f.force, "force", "f", false, "do not ask")
+	s.BoolVar(&f.forceDataLoss, "force-data-loss", false, "take this member out of etcd although the others lose their quorum, or none of them answers")
+	s.BoolVar(&f.wipeEtcd, "wipe-etcd", false, "delete the data of an etcd that the run has started, instead of moving it aside")
+	s.StringVarP(&f.output, "output", "o", "text", "text, or json: one event per line")
+	s.IntVarP(&f.verbose, "v", "v", 0, "level of detail: 1 shows every step, 2 also contents")
+	return c
+}
+
+func (f *rollbackFlags) run(ctx context.Context, env *Env) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	out := newReporter(env, f.runFlags)
+	return out.finish(f.runOn(ctx, env, out))
+}
+
+func (f *rollbackFlags) runOn(ctx context.Context, env *Env, out *reporter) error {
+	h := env.Machine.Host(f.root)
+	unlock, err := f.begin(ctx, env, h, phases.Rollback(false))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	runs, err := plan.History(h)
+	if err != nil {
+		return fmt.Errorf("cannot roll back: %w", err)
+	}
+	group, _ := plan.Last(runs, phases.RollbackName)
+	if len(group) == 0 {
+		return f.nothing(h, runs, out)
+	}
+	last := group[len(group)-1]
+	if last.Command == phases.Reset().Name {
+		return errors.New("cannot roll back a reset: the keys that it took away are gone\nto bring it to its end: kubewright reset")
+	}
+	resumed := runs[len(runs)-1].Command == phases.RollbackName
+	back, err := f.lookBack(ctx, env, h, group, resumed, out)
+	if back != nil {
+		defer back.session.close()
+	}
+	if err != nil {
+		return err
+	}
+	p, err := f.plan(ctx, back.session, back.list, out)
+	if err != nil {
+		return err
+	}
+	out.warn(back.warnings)
+	if !f.dryRun && !f.force {
+		if err := confirm(env, out, back.describe(last)); err != nil {
+			return err
+		}
+	}
+	back.session.takesBack = group
+	return f.execute(ctx, env, back.session, p, back.list, out, func(changes int) error { return f.closing(h, back, changes, out) })
+}
+
+// nothing is how a rollback ends that finds no run, and puts an earlier one away that had come that far.
+func (f *rollbackFlags) nothing(h *host.Host, runs []plan.PastRun, out *reporter) error {
+	if !f.dryRun {
+		if err := plan.PutAway(h, runs); err != nil {
+			return err
+		}
+	}
+	if out.json != nil {
+		out.result(0, nil)
+		return nil
+	}
+	out.line("Nothing to do: there is no record of a run that could be taken back.")
+	return nil
+}
+
+// closing puts away the records of what is taken back, and last that of the rollback itself: as long as that is there, the next one
+// knows what to bring to its end.
+func (f *rollbackFlags) closing(h *host.Host, back *wayBack, changes int, out *reporter) error {
+	if b := back.barrier; b != nil {
+		return fmt.Errorf("cannot go back further: %s, of phase %s, can't be taken back, and what was before it stays\n"+
+			"what came after it is taken back; kubewright reset takes this machine out of its cluster", b.Step, b.Phase)
+	}
+	if err := plan.PutAway(h, back.session.takesBack); err != nil {
+		return err
+	}
+	own, err := plan.History(h)
+	if err == nil {
+		own = slices.DeleteFunc(own, func(r plan.PastRun) bool { return r.Command != phases.RollbackName })
+		err = plan.PutAway(h, own)
+	}
+	if err != nil {
+		return err
+	}
+	if out.json != nil {
+		out.result(changes, nil)
+		return nil
+	}
+	for _, dir := range back.movedTo() {
+		if h.Exists(dir) {
+			out.line("etcd's data is in %s now. Delete it when nobody needs it any more.", dir)
+		}
+	}
+	last := back.session.takesBack[len(back.session.takesBack)-1]
+	out.line("\nThe machine is as it was before %s of %s.", last.Command, began(back.session.takesBack[0]))
+	return nil
+}
+
+// began is when a run began, for people.
+func began(r plan.PastRun) string {
+	at := r.Run.Time
+	if at.IsZero() && len(r.Records) > 0 {
+		at = r.Records[0].Time
+	}
+	return at.Local().Format(time.DateTime)
+}
+
+// describe says what the user is asked about.
+func (b *wayBack) describe(last plan.PastRun) string {
+	text := fmt.Sprintf("This takes back %s of %s, which %s", last.Command, began(last), endedHow(last))
+	if n := len(b.group); n > 1 {
+		text += fmt.Sprintf(", and %d attempts before it", n-1)
+	}
+	if b.startedKubelet {
+		return text + fmt.Sprintf(":\nthe kubelet and its pods, and what they have left below %s.", config.KubeletDir)
+	}
+	if paths := b.session.facts.Reversal.Paths; len(paths) > 0 {
+		text += fmt.Sprintf(":\n%s.", strings.Join(paths[:min(len(paths), 5)], ", "))
+	}
+	return text
+}
+
+func endedHow(r plan.PastRun) string {
+	switch r.Result() {
+	case plan.Finished:
+		return "came to its end"
+	case plan.Unfinished:
+		return "did not come to its end"
+	}
+	return string(r.Result())
+}
