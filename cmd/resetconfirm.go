@@ -19,6 +19,10 @@ func (f *resetFlags) asks() bool {
 func (f *resetFlags) beforehand(facts *phases.Facts) []string {
 	r := facts.Resetting
 	var list []string
+	ownCluster := r.LastOfCluster() || len(f.only) > 0 && f.only[len(f.only)-1].Command == phases.Init().Name
+	if f.noCluster != nil && !ownCluster { // else it ends with this machine
+		list = append(list, fmt.Sprintf("what the cluster keeps of node %s stays there: %v\nif the cluster lives on, remove it there: kubectl delete node %[1]s", r.Node, f.noCluster))
+	}
 	leaves := f.runs("preflight") || f.runs("remove-etcd-member")
 	if leaves && r.LastOfCluster() {
 		fate := "is moved aside"

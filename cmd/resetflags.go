@@ -18,6 +18,8 @@ type resetFlags struct {
 	skipped []string
 	// only, when set, are the runs that are taken back, in place of all.
 	only []plan.PastRun
+	// noCluster is why the cluster can't be asked about the node.
+	noCluster error
 
 	certDir, criSocket, kubeconfig                  string
 	ignorePreflight, skipPhases                     []string

@@ -60,7 +60,7 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 	s.facts = &phases.Facts{
 		Host: h, Runtime: s.target.Runtime, Now: h.Time(), Skip: c.SkipPhases, Named: f.phase != "", Resetting: r,
 	}
-	if err := f.meetCluster(ctx, h, flags, r, out); err != nil {
+	if err := f.meetCluster(ctx, h, flags, r); err != nil {
 		return s, err
 	}
 	r.CertificatesDir = certificatesDirOf(ctx, h, c, r.Cluster)
@@ -169,7 +169,7 @@ func kubeletOnDisk(h *host.Host, file string) *config.KubeletConfiguration {
 const shortPatience = 5 * time.Second
 
 // meetCluster connects with the administrator's credentials, or with the kubelet's. That nobody answers is no reason not to reset.
-func (f *resetFlags) meetCluster(ctx context.Context, h *host.Host, flags *pflag.FlagSet, r *phases.Resetting, out *reporter) error {
+func (f *resetFlags) meetCluster(ctx context.Context, h *host.Host, flags *pflag.FlagSet, r *phases.Resetting) error {
 	path, err := filepath.Abs(f.kubeconfig)
 	if err != nil {
 		return err
@@ -191,7 +191,7 @@ func (f *resetFlags) meetCluster(ctx context.Context, h *host.Host, flags *pflag
 		return nil
 	}
 	if err != nil {
-		out.warn([]string{fmt.Sprintf("what the cluster keeps of node %s stays there: %v\nif the cluster lives on, remove it there: kubectl delete node %[1]s", r.Node, err)})
+		f.noCluster = err
 		return nil
 	}
 	r.Cluster = client
