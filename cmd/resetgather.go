@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 		KubeletDir: flagOr(flagsOfKubelet, "root-dir", config.KubeletDir), KubeletCertDir: flagsOfKubelet["cert-dir"],
 		CleanupTmp: c.CleanupTmpDir, CNI: f.cni, Network: env.Machine.Network,
 	}
-	if r.Settled, err = plan.TakenBack(h, undoing()...); err != nil && !f.dryRun {
+	if r.Settled, err = plan.TakenBack(h, gaveBack); err != nil && !f.dryRun {
 		return nil, err
 	}
 	if r.UnmountFlags, err = host.ParseUnmountFlags(c.UnmountFlags); err != nil {
@@ -74,6 +75,12 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 
 // undoing are the commands whose records tell of no time before them.
 func undoing() []string { return []string{phases.Reset().Name, phases.RollbackName} }
+
+// gaveBack says that a run was one after which the machine was no node any more: a reset, or a rollback that did the same.
+func gaveBack(r plan.PastRun) bool {
+	cleaned := slices.ContainsFunc(r.Phases, func(p plan.PhaseResult) bool { return p.Phase == "cleanup-node" })
+	return r.Command == phases.Reset().Name || r.Command == phases.RollbackName && cleaned
+}
 
 // resetNode is the name of the node that this machine is.
 func resetNode(env *Env, h *host.Host) (string, error) {

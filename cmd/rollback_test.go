@@ -95,6 +95,24 @@ func TestRollbackSecondRun(t *testing.T) {
 	}
 }
 
+// What the first run has made is not taken for what somebody wants to keep, because the second was taken back.
+func TestRollbackBoth(t *testing.T) {
+	c, e := newStacked(t)
+	c.emptyLists()
+	m := newMachine(t, c, "cp2")
+	runEtcd(t, m, e)
+	args := c.controlPlane(c.upload(t))
+	before := m.tree()
+	joined(t, m, args...)
+	c.mu.Lock()
+	c.objects["/api/v1/namespaces/kube-system/configmaps/kubelet-config"] = configMap("kubelet", kubeletConfig+"maxPods: 50\n")
+	c.mu.Unlock()
+	joined(t, m, args...)
+	m.rollback()
+	m.rollback("--wipe-etcd")
+	m.same(before)
+}
+
 // What others have changed since is not overwritten.
 func TestRollbackForeign(t *testing.T) {
 	m, _ := joinedTwice(t, true)

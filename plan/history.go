@@ -152,9 +152,9 @@ func (o Origin) Content(h *host.Host, path string) ([]byte, error) {
 	return h.ReadFile(filepath.Join(o.dirs[path], b.Blob))
 }
 
-// TakenBack is when the newest run of undoing put the records of others away: what was there then, it has left on purpose. Zero for
-// never.
-func TakenBack(h *host.Host, undoing ...string) (time.Time, error) {
+// TakenBack is when the newest of the runs that count put the records of others away: what was there then, it has left on purpose.
+// Zero for never.
+func TakenBack(h *host.Host, counts func(PastRun) bool) (time.Time, error) {
 	names, err := h.ReadDir(PastDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return time.Time{}, nil
@@ -163,14 +163,19 @@ func TakenBack(h *host.Host, undoing ...string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("cannot read the journals of earlier runs: %w", err)
 	}
 	for _, name := range slices.Backward(names) {
-		if _, command, _ := strings.Cut(name, "-"); !slices.Contains(undoing, command) {
-			continue
-		}
-		info, err := h.Stat(filepath.Join(PastDir, name, journalFile))
+		_, command, _ := strings.Cut(name, "-")
+		run := PastRun{Dir: filepath.Join(PastDir, name), Command: command, Done: map[int]Done{}}
+		info, err := h.Stat(filepath.Join(run.Dir, journalFile))
 		if errors.Is(err, fs.ErrNotExist) { // it was cut off
 			continue
 		}
-		return info.ModTime, err
+		if err != nil {
+			return time.Time{}, err
+		}
+		_ = run.read(h) // of one that is damaged, the command is known
+		if counts(run) {
+			return info.ModTime, nil
+		}
 	}
 	return time.Time{}, nil
 }

@@ -50,13 +50,13 @@ func TestOrigin(t *testing.T) {
 	if data, err := o.Content(h, "/etc/old/mine"); err != nil || string(data) != "before" {
 		t.Errorf("what was there before: %q, %v", data, err)
 	}
-	if when, err := plan.TakenBack(h, "reset"); err != nil || !when.IsZero() {
+	if when, err := plan.TakenBack(h, func(r plan.PastRun) bool { return r.Command == "reset" }); err != nil || !when.IsZero() {
 		t.Errorf("taken back at %v, %v", when, err)
 	}
 	if err := plan.PutAway(h, runs); err != nil {
 		t.Fatal(err)
 	}
-	if when, err := plan.TakenBack(h, "reset"); err != nil || time.Since(when).Abs() > time.Minute {
+	if when, err := plan.TakenBack(h, func(r plan.PastRun) bool { return r.Command == "reset" }); err != nil || time.Since(when).Abs() > time.Minute {
 		t.Errorf("taken back at %v, %v", when, err)
 	}
 	if runs, err := plan.History(h); err != nil || len(runs) != 0 {
