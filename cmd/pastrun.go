@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kubewright/kubewright/plan"
@@ -21,7 +22,7 @@ type pastRun struct {
 	// Result is done, failed, stopped or unfinished, and Error what it ended with.
 	Result plan.Result `json:"result"`
 	Error  string      `json:"error,omitempty"`
-	// TakenBack says that reset or rollback has undone it, or that it is such a run and came to its end.
+	// TakenBack says that reset or rollback has undone it.
 	TakenBack bool `json:"takenBack,omitempty"`
 	// Of names the runs that a rollback is about.
 	Of     []string           `json:"of,omitempty"`
@@ -43,7 +44,7 @@ type pastStep struct {
 func newPastRun(r plan.PastRun) pastRun {
 	p := pastRun{
 		Run: r.ID(), Command: r.Command, Version: r.Run.Version, Began: r.Run.Time, Changes: len(r.Records), Result: r.Result(),
-		TakenBack: filepath.Dir(r.Dir) == plan.PastDir, Of: r.Run.Of, Phases: r.Phases,
+		TakenBack: filepath.Dir(r.Dir) == plan.PastDir && !slices.Contains(undoing(), r.Command), Of: r.Run.Of, Phases: r.Phases,
 	}
 	if r.End != nil {
 		took := r.End.Time.Sub(p.Began).Seconds()
