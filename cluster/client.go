@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,6 +31,8 @@ type Options struct {
 	Server string
 	// Read reads the files that the kubeconfig names. Default os.ReadFile, each time that they are needed.
 	Read func(path string) ([]byte, error)
+	// Dial connects to the API server. Default: the kernel's way.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout bounds one request. Default 30 seconds: an emulated machine needs several for a TLS handshake.
 	Timeout time.Duration
 	// Patience is how long a request is tried again while the same thing is wrong: no answer, or the same
@@ -70,6 +73,7 @@ func New(kubeconfig []byte, o Options) (*Client, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = 30 * time.Second
 	}
+	c.Dial = o.Dial
 	c.QPS = -1 // we send some dozens of requests once; a client-side limit would only slow them down
 	c.UserAgent = FieldManager
 	c.WarningHandler = rest.NoWarnings{}

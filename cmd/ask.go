@@ -58,7 +58,7 @@ func (f *joinFlags) continues(ctx context.Context, h *host.Host, j *config.Join,
 			continue
 		}
 		d := &discovered{ca: kc.CA, server: kc.Server, before: before}
-		if d.client, err = cluster.New(kc.data, cluster.Options{Read: h.ReadFile, Patience: apiPatience(j.Timeouts)}); err != nil {
+		if d.client, err = cluster.New(kc.data, cluster.Options{Read: h.ReadFile, Dial: h.Dialer, Patience: apiPatience(j.Timeouts)}); err != nil {
 			return nil, fmt.Errorf("cannot use the credentials in %s: %w", path, err)
 		}
 		if path == config.BootstrapKubeletKubeconfig {

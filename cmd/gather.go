@@ -150,7 +150,7 @@ func clients(f *phases.Facts, local string) func(string) (*cluster.Client, error
 				return nil, fmt.Errorf("cannot talk to the cluster: %w", err)
 			}
 		}
-		o := cluster.Options{Read: f.Host.ReadFile, Patience: apiPatience(f.Config.Init.Timeouts)}
+		o := cluster.Options{Read: f.Host.ReadFile, Dial: f.Host.Dialer, Patience: apiPatience(f.Config.Init.Timeouts)}
 		if path == config.AdminKubeconfig || path == config.SuperAdminKubeconfig {
 			o.Server = local
 		}

@@ -99,7 +99,7 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join, f
 		return nil, m, err
 	}
 	kubelets := path == config.KubeletKubeconfig
-	client, err := cluster.New(kc.data, cluster.Options{Read: h.ReadFile, Patience: apiPatience(j.Timeouts)})
+	client, err := cluster.New(kc.data, cluster.Options{Read: h.ReadFile, Dial: h.Dialer, Patience: apiPatience(j.Timeouts)})
 	if err != nil { // then the token is tried
 		m.refused, m.problem = kubelets, fmt.Errorf("%s: %w", path, err)
 		return nil, m, nil

@@ -190,7 +190,7 @@ func (f *resetFlags) meetCluster(ctx context.Context, h *host.Host, flags *pflag
 			return nil //nolint:nilerr // it is no node, or was reset halfway
 		}
 	}
-	client, err := cluster.New(data, cluster.Options{Read: h.ReadFile, Timeout: 10 * time.Second, Patience: shortPatience})
+	client, err := cluster.New(data, cluster.Options{Read: h.ReadFile, Dial: h.Dialer, Timeout: 10 * time.Second, Patience: shortPatience})
 	if err == nil {
 		err = client.Up(ctx) // one that is not ready would let each question wait
 	}

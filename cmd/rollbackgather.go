@@ -63,7 +63,7 @@ func (f *rollbackFlags) lookBack(ctx context.Context, env *Env, h *host.Host, gr
 			if err != nil {
 				return nil, fmt.Errorf("cannot talk to the cluster: %w", err)
 			}
-			return cluster.New(data, cluster.Options{Read: h.ReadFile, Timeout: askTime, Patience: askTime})
+			return cluster.New(data, cluster.Options{Read: h.ReadFile, Dial: h.Dialer, Timeout: askTime, Patience: askTime})
 		},
 	}
 	return b, nil

@@ -3,7 +3,9 @@
 package host
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -28,6 +30,8 @@ type Host struct {
 	// Killer is a hook for tests, called by KillCgroup to end a process in place of the kernel. Nil means the kernel, and below
 	// another root than "/" an error.
 	Killer func(pid int) error
+	// Dialer is a hook for tests, called to connect to an API server in place of the kernel. Nil means the kernel.
+	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 	left leftovers
 }
