@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -25,7 +26,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/util/keyutil"
 	"k8s.io/cluster-bootstrap/token/jws"
 
@@ -39,16 +40,19 @@ const (
 	joinToken            = tokenID + "." + tokenSecret
 )
 
-// fakeCluster is an API server with what init leaves for those who join.
+// fakeCluster is an API server with what init leaves for those who join; or, of newUnborn, with nothing.
 type fakeCluster struct {
 	*httptest.Server
 	pki    map[string][]byte // the shared files, by path
 	caCert *x509.Certificate
 	caKey  crypto.Signer
+	unborn bool
 
 	mu       sync.Mutex
 	requests []string
-	objects  map[string]any // by path; a *corev1.Node is shown to watchers, too
+	objects  map[string]any            // by path; a Node is shown to watchers, too
+	applied  map[string]map[string]any // what was applied last, by path
+	versions int
 	// clusterInfo is the address in cluster-info, the server's own when empty.
 	clusterInfo string
 	// ahead is the server's clock.
@@ -71,7 +75,7 @@ const kubeletConfig = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletC
 
 func newCluster(t *testing.T) *fakeCluster {
 	t.Helper()
-	c := &fakeCluster{objects: map[string]any{}, pki: map[string][]byte{
+	c := &fakeCluster{objects: map[string]any{adminBinding: map[string]any{}}, applied: map[string]map[string]any{}, pki: map[string][]byte{
 		"/etc/etcd/ca.pem": []byte("ca\n"), "/etc/etcd/client.pem": []byte("client\n"), "/etc/etcd/client.secret": []byte("its PRIVATE KEY\n"),
 	}}
 	first := config.New()
@@ -90,16 +94,9 @@ func newCluster(t *testing.T) *fakeCluster {
 			c.pki[f.Path] = f.Data
 		}
 	}
-	block, _ := pem.Decode(c.pki["/etc/kubernetes/pki/ca.crt"])
-	var err error
-	if c.caCert, err = x509.ParseCertificate(block.Bytes); err != nil {
+	if err := c.trust(); err != nil {
 		t.Fatal(err)
 	}
-	key, err := keyutil.ParsePrivateKeyPEM(c.pki["/etc/kubernetes/pki/ca.key"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.caKey = key.(crypto.Signer)
 	cert, certKey := c.issue(t, "kube-apiserver", time.Hour)
 	pair, err := tls.X509KeyPair(cert, certKey)
 	if err != nil {
@@ -114,6 +111,24 @@ func newCluster(t *testing.T) *fakeCluster {
 	c.objects[system+"kubeadm-config"] = configMap("ClusterConfiguration", fmt.Sprintf(clusterConfig, c.endpoint()))
 	c.objects[system+"kubelet-config"] = configMap("kubelet", kubeletConfig)
 	return c
+}
+
+// trust makes the CA among the shared files that of the cluster.
+func (c *fakeCluster) trust() error {
+	block, _ := pem.Decode(c.pki["/etc/kubernetes/pki/ca.crt"])
+	if block == nil {
+		return errors.New("no ca.crt")
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return err
+	}
+	key, err := keyutil.ParsePrivateKeyPEM(c.pki["/etc/kubernetes/pki/ca.key"])
+	if err != nil {
+		return err
+	}
+	c.caCert, c.caKey = cert, key.(crypto.Signer)
+	return nil
 }
 
 func readFrom(files map[string][]byte) func(string) ([]byte, error) {
@@ -163,13 +178,18 @@ func (c *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
 	if refuse != nil {
 		code = refuse(r)
 	}
-	if code == 0 && !c.known(r) {
+	switch {
+	case code != 0:
+	case !c.known(r):
 		code = http.StatusUnauthorized
+	case c.forbidden(r):
+		code = http.StatusForbidden
 	}
 	obj := any(nil)
 	switch {
 	case code != 0:
-	case strings.HasSuffix(r.URL.Path, "/cluster-info"):
+	case r.URL.Path == "/readyz" || r.URL.Path == "/livez":
+	case strings.HasSuffix(r.URL.Path, "/cluster-info") && !c.unborn:
 		obj = c.info()
 	case r.URL.Query().Get("watch") != "":
 		c.watch(w, r)
@@ -184,49 +204,6 @@ func (c *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = json.NewEncoder(w).Encode(obj)
-}
-
-// object does what is asked with one object.
-func (c *fakeCluster) object(r *http.Request) (obj any, code int) {
-	var sent unstructured.Unstructured
-	path := r.URL.Path
-	if r.Method == http.MethodPost || r.Method == http.MethodPut {
-		if err := json.NewDecoder(r.Body).Decode(&sent.Object); err != nil {
-			return nil, http.StatusBadRequest
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if r.Method == http.MethodPost {
-		path += "/" + sent.GetName()
-	}
-	if sent.Object != nil {
-		if c.version(path) != sent.GetResourceVersion() {
-			return nil, http.StatusConflict
-		}
-		sent.SetResourceVersion(fmt.Sprint(time.Now().UnixNano()))
-		c.objects[path] = sent.Object
-	}
-	if obj = c.objects[path]; obj == nil {
-		return nil, http.StatusNotFound
-	}
-	if r.Method == http.MethodDelete {
-		delete(c.objects, path)
-	}
-	return obj, 0
-}
-
-// known says whether somebody may ask: everybody for cluster-info, a token or a certificate of the CA for the rest.
-func (c *fakeCluster) known(r *http.Request) bool {
-	if strings.HasSuffix(r.URL.Path, "/cluster-info") || r.Header.Get("Authorization") == "Bearer "+joinToken {
-		return true
-	}
-	for _, cert := range r.TLS.PeerCertificates {
-		if cert.CheckSignatureFrom(c.caCert) == nil && time.Now().Before(cert.NotAfter) {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *fakeCluster) info() *corev1.ConfigMap {
@@ -265,16 +242,27 @@ func (c *fakeCluster) watch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// register makes a Node.
+// register makes a Node, or reports for the one that is there.
 func (c *fakeCluster) register(name string, ready corev1.ConditionStatus) {
+	path := "/api/v1/nodes/" + name
+	status := corev1.NodeStatus{Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.9.0.2"}}, Conditions: []corev1.NodeCondition{{
+		Type: corev1.NodeReady, Status: ready, LastHeartbeatTime: metav1.NewTime(time.Now().Add(2 * time.Second)),
+	}}}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.objects["/api/v1/nodes/"+name] = &corev1.Node{
+	if have, ok := c.objects[path].(map[string]any); ok {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&status)
+		if err != nil {
+			panic(err)
+		}
+		have["status"] = content
+		c.store(path, have)
+		return
+	}
+	c.objects[path] = &corev1.Node{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Node"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
-		Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.9.0.2"}}, Conditions: []corev1.NodeCondition{{
-			Type: corev1.NodeReady, Status: ready, LastHeartbeatTime: metav1.NewTime(time.Now().Add(2 * time.Second)),
-		}}},
+		Status:     status,
 	}
 }
 
@@ -285,13 +273,4 @@ func (c *fakeCluster) asked() []string {
 	list := c.requests
 	c.requests = nil
 	return list
-}
-
-// version is that of an object which was written by a request; empty when there is none.
-func (c *fakeCluster) version(path string) string {
-	object, ok := c.objects[path].(map[string]any)
-	if !ok {
-		return ""
-	}
-	return (&unstructured.Unstructured{Object: object}).GetResourceVersion()
 }

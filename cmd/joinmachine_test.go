@@ -23,6 +23,9 @@ import (
 	"github.com/kubewright/kubewright/systemd/systemdtest"
 )
 
+// ownAddress is that of the machine.
+const ownAddress = "10.9.0.2"
+
 // fakeMachine is a machine with systemd, and a kubelet that joins when it is started.
 type fakeMachine struct {
 	Machine // nil: what is not below is not to be asked
@@ -34,6 +37,12 @@ type fakeMachine struct {
 	cluster *fakeCluster
 	// sleepy is a kubelet that does nothing.
 	sleepy bool
+	// pods are what a kubelet with manifests runs; nil where no test asks the components.
+	pods *staticPods
+	// stop ends the kubelet that runs.
+	mu    sync.Mutex
+	stop  context.CancelFunc
+	loops sync.WaitGroup
 	// answers is what the user types.
 	answers string
 	done    sync.WaitGroup
@@ -41,16 +50,37 @@ type fakeMachine struct {
 
 func newMachine(t *testing.T, c *fakeCluster, name string) *fakeMachine {
 	t.Helper()
-	m := &fakeMachine{t: t, name: name, host: hosttest.New(t), systemd: systemdtest.New(), runtime: &hosttest.Runtime{}, cluster: c}
+	m := &fakeMachine{t: t, name: name, stop: func() {}, host: hosttest.New(t), systemd: systemdtest.New(), runtime: &hosttest.Runtime{}, cluster: c}
 	m.systemd.Root = m.host.Root
-	m.systemd.Started = func(string) { m.done.Go(m.kubelet) }
+	m.systemd.Started = func(string) {
+		m.stopKubelet()
+		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.stop = cancel
+		if m.pods != nil {
+			m.loops.Go(func() { m.watchManifests(ctx) })
+			return
+		}
+		m.done.Go(m.kubelet)
+	}
+	m.systemd.Stopped = func(string) { m.stopKubelet() }
 	t.Cleanup(m.done.Wait)
+	t.Cleanup(m.stopKubelet)
 	return m
+}
+
+// stopKubelet ends it; what it has started goes on.
+func (m *fakeMachine) stopKubelet() {
+	m.mu.Lock()
+	m.stop()
+	m.mu.Unlock()
+	m.loops.Wait()
 }
 
 // Host is the machine for one run: the next one knows nothing of it.
 func (m *fakeMachine) Host(string) *host.Host {
-	return &host.Host{Root: m.host.Root, Fault: m.host.Fault, Unmounter: m.host.Unmounter, Killer: m.host.Killer}
+	return &host.Host{Root: m.host.Root, Fault: m.host.Fault, Unmounter: m.host.Unmounter, Killer: m.host.Killer, Dialer: m.dial}
 }
 
 func (m *fakeMachine) Root() bool                                       { return true }
@@ -62,7 +92,7 @@ func (m *fakeMachine) DetectRuntime(*host.Host) (string, error) {
 	return "unix:///run/containerd/containerd.sock", nil
 }
 func (m *fakeMachine) Hostname() (string, error)                 { return m.name, nil }
-func (m *fakeMachine) DefaultAddress(bool) (string, error)       { return "10.9.0.2", nil }
+func (m *fakeMachine) DefaultAddress(bool) (string, error)       { return ownAddress, nil }
 func (m *fakeMachine) Resolved(context.Context, *host.Host) bool { return false }
 func (m *fakeMachine) HasAddress(string) bool                    { return true }
 func (m *fakeMachine) Network(bool) []network.Part               { return nil }

@@ -23,6 +23,8 @@ type Fake struct {
 	Now func() time.Time
 	// Started, if set, is called after a unit was started or restarted, to bring the test's kubelet to life.
 	Started func(name string)
+	// Stopped, if set, is called after a unit was stopped.
+	Stopped func(name string)
 
 	mu      sync.Mutex
 	units   map[string]*unit

@@ -60,8 +60,11 @@ func (f *Fake) run(u *unit) {
 
 func (f *Fake) job(ctx context.Context, verb, name string, do func(u *unit) (started bool)) error {
 	started, err := f.jobLocked(ctx, verb, name, do)
-	if started && f.Started != nil {
-		f.Started(name) // without the lock: it may ask for the unit
+	switch { // without the lock: they may ask for the unit
+	case started && f.Started != nil:
+		f.Started(name)
+	case err == nil && verb == "stop" && f.Stopped != nil:
+		f.Stopped(name)
 	}
 	return err
 }
