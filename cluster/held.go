@@ -118,3 +118,22 @@ func (l *lease) release() {
 func (l *lease) drop(ctx context.Context, version string) error {
 	return l.api.Delete(ctx, l.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}})
 }
+
+// ClearLock gives back the lock that a run of this holder had when it died; the caller knows that none is under way. That it can't is no
+// harm: the lease ends by itself, only others wait for it.
+func (c *Client) ClearLock(ctx context.Context, name, holder string) {
+	l := c.lease(name, holder)
+	_ = c.retry(ctx, func(ctx context.Context) error {
+		live, err := l.api.Get(ctx, l.name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if h, _, _ := unstructured.NestedString(live.Object, "spec", "holderIdentity"); !l.ofSelf(h) {
+			return nil
+		}
+		if err := l.drop(ctx, live.GetResourceVersion()); !apierrors.IsConflict(err) {
+			return err
+		}
+		return nil // somebody has it now
+	})
+}

@@ -50,15 +50,23 @@ func (c *Client) Lock(ctx context.Context, name, holder string, o LockOptions) (
 	if o.Lost == nil {
 		o.Lost = func(error) {}
 	}
-	l := &lease{
-		LockOptions: o, client: c, name: "kubewright-" + name, self: holder, holder: fmt.Sprintf("%s (%08x)", holder, rand.Uint32()),
-		api: c.dynamic.Resource(coordinationv1.SchemeGroupVersion.WithResource("leases")).Namespace(metav1.NamespaceSystem),
-	}
+	l := c.lease(name, holder)
+	l.LockOptions = o
 	if err := l.wait(ctx); err != nil {
 		return nil, fmt.Errorf("cannot take the lock %s in the cluster: %w", l.name, err)
 	}
 	return l.keep(ctx), nil
 }
+
+func (c *Client) lease(name, holder string) *lease {
+	return &lease{
+		client: c, name: "kubewright-" + name, self: holder, holder: fmt.Sprintf("%s (%08x)", holder, rand.Uint32()),
+		api: c.dynamic.Resource(coordinationv1.SchemeGroupVersion.WithResource("leases")).Namespace(metav1.NamespaceSystem),
+	}
+}
+
+// ofSelf says of a holder that it is a run which calls itself like this one.
+func (l *lease) ofSelf(holder string) bool { return strings.HasPrefix(holder, l.self+" (") }
 
 type lease struct {
 	LockOptions
@@ -161,7 +169,7 @@ func (l *lease) tryOnce(ctx context.Context) error {
 	}
 	l.transitions = ptr.Deref(have.Spec.LeaseTransitions, 0)
 	if other := ptr.Deref(have.Spec.HolderIdentity, ""); other != l.holder {
-		left := l.Alone && strings.HasPrefix(other, l.self+" (")
+		left := l.Alone && l.ofSelf(other)
 		if other != "" && !left && !l.silent(have) {
 			return heldBy(other)
 		}

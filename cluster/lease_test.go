@@ -277,3 +277,15 @@ func TestLockTooOld(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The lock of a run that died is given back by who knows that it did; nobody else's is touched.
+func TestClearLock(t *testing.T) {
+	s, c := newLeaseServer(t)
+	c.ClearLock(t.Context(), "etcd", "join on cp2") // there is none
+	for holder, stays := range map[string]bool{"join on cp2 (0000abcd)": false, "join on cp22 (0000abcd)": true, "": true} {
+		s.put(&coordinationv1.Lease{Spec: coordinationv1.LeaseSpec{HolderIdentity: ptr.To(holder)}})
+		if c.ClearLock(t.Context(), "etcd", "join on cp2"); s.now() != nil != stays {
+			t.Errorf("%q: stays %t", holder, !stays)
+		}
+	}
+}

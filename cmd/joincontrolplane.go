@@ -37,6 +37,9 @@ func (f *joinFlags) gatherControlPlane(ctx context.Context, s *session, list pha
 	defer e.Close()
 	e.Progress = out.progress
 	votes, err := lookAtMembers(ctx, s, e)
+	if err == nil && votes && !f.dryRun { // a run that was killed right after the vote may have left the lock
+		admin.ClearLock(ctx, "etcd", holder(facts.Config.Init.NodeRegistration.Name))
+	}
 	if err != nil || votes || !f.changesEtcd() || facts.Skips("etcd-join") && !facts.Named {
 		return err
 	}

@@ -80,6 +80,9 @@ func (f *resetFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, 
 			return err
 		}
 	}
+	if !f.dryRun && f.runs("remove-etcd-member") {
+		clearLock(ctx, s)
+	}
 	return f.execute(ctx, env, s, p, list, out, func(changes int) error { return f.closing(env, s, changes, out) })
 }
 

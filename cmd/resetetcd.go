@@ -102,3 +102,11 @@ func (f *resetFlags) knownOfEtcd(ctx context.Context, s *session, pod *corev1.Po
 	}
 	return k, nil
 }
+
+// clearLock gives the lock of etcd's members back where an earlier run was killed that had taken the member out already.
+func clearLock(ctx context.Context, s *session) {
+	r := s.facts.Resetting
+	if r.Cluster != nil && r.Etcd != nil && r.Etcd.Standing.Answered && r.Etcd.Standing.Self == nil {
+		r.Cluster.ClearLock(ctx, "etcd", holder(r.Node))
+	}
+}
