@@ -143,6 +143,9 @@ func (w *walk) reversal() (*Reversal, error) {
 			r.Files, r.Paths = append(r.Files, step), append(r.Paths, path)
 		}
 	}
+	if err := w.halfWritten(r); err != nil {
+		return nil, err
+	}
 	slices.Sort(dirs)
 	for _, dir := range slices.Backward(slices.Compact(dirs)) { // the lowest first
 		r.Files = append(r.Files, goneIfEmpty(dir))
@@ -164,6 +167,26 @@ func (w *walk) reversal() (*Reversal, error) {
 		}
 	}
 	return r, nil
+}
+
+// halfWritten adds what runs that were killed have left half-written where they changed files.
+func (w *walk) halfWritten(r *Reversal) error {
+	seen := map[string]bool{}
+	for _, path := range w.paths {
+		dir := filepath.Dir(path)
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		names, err := w.host.Leftovers(dir)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			r.Files = append(r.Files, File{Path: filepath.Join(dir, name), Absent: true, Forget: true, Secret: true})
+		}
+	}
+	return nil
 }
 
 // content reads what lies beside the journal of a run.

@@ -192,3 +192,21 @@ func text(v any) string {
 	}
 	return string(data)
 }
+
+// What a run that was killed has left half-written goes as well: it may be a key, and nothing is written beside it any more.
+func TestReverseHalfWritten(t *testing.T) {
+	tg := newTarget(t)
+	past(t, tg, "init", plan.Unfinished, file("/etc/new/pki/ca.key", "KEY"))
+	left := []string{"/etc/new/pki/.ca.crt.0123456789abcdef.tmp", "/etc/new/pki/.ca.key.0123456789abcdef.tmp"}
+	for _, path := range left {
+		write(path, "half", 0o600)(t, tg)
+	}
+	r, err := plan.Reverse(tg.Host, history(t, tg.Host))
+	if err != nil || r.Foreign != nil {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	back := plan.Plan{Sections: []plan.Section{{Phase: "files", Steps: r.Files}}}
+	if _, err := (&plan.Runner{Target: tg}).Run(context.Background(), back); err != nil || tg.Host.Exists("/etc/new") {
+		t.Errorf("%v, %v are left", err, left)
+	}
+}
