@@ -12,7 +12,7 @@ import (
 // The owner is ignored where the host does not own files.
 func (h *Host) SetAccess(path string, mode fs.FileMode, uid, gid int) error {
 	if err := h.setAccess(path, mode, uid, gid); err != nil {
-		return fmt.Errorf("cannot change the mode and owner of %s: %w", path, cause(err))
+		return fmt.Errorf("cannot change the mode and owner of %s: %w", path, h.why(path, err))
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func (h *Host) removeCgroups(dirs []string, patience time.Duration) error {
 	}
 }
 
-// removeCgroup tries once, and returns what stayed and why. An error is only that of the Fault hook.
+// removeCgroup tries once, and returns what stayed and why. An error is only a crash of the Fault hook.
 func (h *Host) removeCgroup(dir string) (busy []string, err error) {
 	children, err := h.subdirectories(dir)
 	if err != nil {
@@ -96,18 +96,26 @@ func (h *Host) removeCgroup(dir string) (busy []string, err error) {
 	if len(busy) > 0 {
 		return busy, nil // it would not go either
 	}
-	if err := h.fault("remove", dir); err != nil {
+	err = h.fault("remove", dir)
+	if crashed(err) {
 		return nil, err
 	}
-	p, err := h.at(dir, false)
 	if err == nil {
-		defer p.Close()
-		err = p.Remove(p.full())
+		err = h.removeEntry(dir)
 	}
 	if err != nil && !vanished(err) {
 		return []string{fmt.Sprintf("%s: %s", dir, cause(err))}, nil
 	}
 	return nil, nil
+}
+
+func (h *Host) removeEntry(dir string) error {
+	p, err := h.at(dir, false)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return p.Remove(p.full())
 }
 
 // walkCgroups calls f for each of the directories and for those below, parents first.

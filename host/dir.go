@@ -12,7 +12,7 @@ import (
 // already keeps its mode. Something else at the path, or above it, is an error.
 func (h *Host) MkdirAll(path string, mode fs.FileMode) error {
 	if err := h.mkdirAll(path, mode); err != nil {
-		return fmt.Errorf("cannot make directory %s: %w", path, cause(err))
+		return fmt.Errorf("cannot make directory %s: %w", path, h.why(path, err))
 	}
 	return nil
 }
@@ -55,6 +55,7 @@ func (h *Host) mkdir(path string, mode fs.FileMode) error {
 	}
 	// The umask may have taken bits away.
 	if err := p.Chmod(p.full(), mode.Perm()); err != nil {
+		_ = p.Remove(p.full()) // one that is there keeps its mode
 		return err
 	}
 	return p.sync(p.dir)
@@ -64,7 +65,7 @@ func (h *Host) mkdir(path string, mode fs.FileMode) error {
 // It is no error when nothing is there.
 func (h *Host) Remove(path string) error {
 	if err := h.remove(path); err != nil {
-		return fmt.Errorf("cannot remove %s: %w", path, cause(err))
+		return fmt.Errorf("cannot remove %s: %w", path, h.why(path, err))
 	}
 	return nil
 }
@@ -112,7 +113,7 @@ func (h *Host) RemoveEmptyDir(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("cannot remove directory %s: %w", path, cause(err))
+		return fmt.Errorf("cannot remove directory %s: %w", path, h.why(path, err))
 	}
 	return nil
 }
@@ -121,7 +122,7 @@ func (h *Host) RemoveEmptyDir(path string) error {
 // error.
 func (h *Host) Rename(path, name string) error {
 	if err := h.rename(path, name); err != nil {
-		return fmt.Errorf("cannot rename %s to %s: %w", path, name, cause(err))
+		return fmt.Errorf("cannot rename %s to %s: %w", path, name, h.why(path, err))
 	}
 	return nil
 }

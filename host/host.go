@@ -19,10 +19,11 @@ type Host struct {
 	Root string
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
-	// Fault is a hook for tests, called before each change to a file. When it returns an error, the method stops right
-	// there and leaves everything as a crash would leave it. The ops: "create" (the temporary file or link), "write",
-	// "sync", "rename", "syncdir", "mkdir", "remove", "append", "access". The path is the one that the caller gave (for "mkdir": the
-	// directory that is made; for "remove" in a tree: what is removed next).
+	// Fault is a hook for tests, called before each change to a file. A syscall.Errno that it returns is the kernel's answer, and
+	// Short one that comes in the middle: the method fails as it does in life. At any other error it stops right there and leaves
+	// everything as a crash would leave it. The ops: "lock", "create" (the temporary file or link), "write", "sync", "rename",
+	// "syncdir", "mkdir", "remove", "append", "access". The path is the one that the caller gave (for "mkdir": the directory that is
+	// made; for "remove" in a tree: what is removed next).
 	Fault func(op, path string) error
 	// Unmounter is a hook for tests, called by Unmount in place of the kernel's umount2(2). Nil means the kernel, and below
 	// another root than "/" an error.
@@ -61,18 +62,3 @@ func Hostname() (string, error) {
 }
 
 func nodeName(hostname string) string { return strings.ToLower(strings.TrimSpace(hostname)) }
-
-func (h *Host) fault(op, path string) error {
-	if h.Fault == nil {
-		return nil
-	}
-	if err := h.Fault(op, path); err != nil {
-		return &crash{err}
-	}
-	return nil
-}
-
-// crash marks an error of the Fault hook: a machine that crashed cleans nothing up either.
-type crash struct{ error }
-
-func (c *crash) Unwrap() error { return c.error }

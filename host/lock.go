@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const lockName = "kubewright.lock"
+const lockPath = "/run/kubewright.lock"
 
 // Lock makes sure that only one kubewright changes this machine. It does not wait: when another process holds the lock, the
 // error says which, since when, and what to do. The kernel frees the lock when its holder ends, however it ends, so there are
@@ -24,9 +24,13 @@ func (h *Host) Lock(ctx context.Context, command string) (unlock func(), err err
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("cannot lock this machine: %w", err)
 	}
-	f, err := h.openLock()
+	err = h.fault("lock", lockPath)
+	var f *os.File
+	if err == nil {
+		f, err = h.openLock()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot lock this machine: %w", err)
+		return nil, fmt.Errorf("cannot lock this machine with %s: %w", lockPath, h.why(lockPath, err))
 	}
 	err = flock(f)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -42,7 +46,7 @@ func (h *Host) Lock(ctx context.Context, command string) (unlock func(), err err
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("cannot lock this machine: %w", err)
+		return nil, fmt.Errorf("cannot lock this machine with %s: %w", lockPath, h.why(lockPath, err))
 	}
 	return func() {
 		if info.Mode().IsRegular() {
@@ -53,7 +57,7 @@ func (h *Host) Lock(ctx context.Context, command string) (unlock func(), err err
 }
 
 func (h *Host) openLock() (*os.File, error) {
-	p, err := h.at("/run/"+lockName, false)
+	p, err := h.at(lockPath, false)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,7 +18,7 @@ import (
 // point, what is in it goes.
 func (h *Host) RemoveTree(path string) error {
 	if err := h.removeTree(path); err != nil {
-		return fmt.Errorf("cannot remove %s: %w", path, cause(err))
+		return fmt.Errorf("cannot remove %s: %w", path, h.why(path, err))
 	}
 	return nil
 }
@@ -44,17 +45,21 @@ func (h *Host) removeTree(path string) error {
 		return err
 	}
 	leftErr := h.removeLeftovers(p)
-	if err := h.fault("syncdir", path); err != nil {
+	err = h.fault("syncdir", path)
+	if crashed(err) {
 		return err
 	}
-	return errors.Join(r.err(), cause(leftErr), cause(p.sync(p.dir)))
+	if err == nil {
+		err = p.sync(p.dir)
+	}
+	return oneOf(r.err(), leftErr, err)
 }
 
 // EmptyDir removes what is in a directory as RemoveTree does, and keeps the directory itself. A link at the path is followed,
 // and stays; the directory may be a mount point.
 func (h *Host) EmptyDir(path string) error {
 	if err := h.emptyDir(path); err != nil {
-		return fmt.Errorf("cannot empty %s: %w", path, cause(err))
+		return fmt.Errorf("cannot empty %s: %w", path, h.why(path, err))
 	}
 	return nil
 }
@@ -80,10 +85,29 @@ func (h *Host) emptyDir(path string) error {
 	if _, err := r.contents(d, filepath.Clean(path)); err != nil {
 		return err
 	}
-	if err := h.fault("syncdir", path); err != nil {
+	err = h.fault("syncdir", path)
+	if crashed(err) {
 		return err
 	}
-	return errors.Join(r.err(), cause(p.sync(p.full())))
+	if err == nil {
+		err = p.sync(p.full())
+	}
+	return oneOf(r.err(), err)
+}
+
+// oneOf joins errors in one line.
+func oneOf(errs ...error) error {
+	var all error
+	for _, err := range errs {
+		switch err = cause(err); {
+		case err == nil:
+		case all == nil:
+			all = err
+		default:
+			all = fmt.Errorf("%w; %w", all, err)
+		}
+	}
+	return all
 }
 
 // remover removes trees by directory handles, so that nobody can lead it elsewhere by moving things, and keeps account of what
@@ -91,6 +115,7 @@ func (h *Host) emptyDir(path string) error {
 type remover struct {
 	host   *Host
 	stayed []string
+	first  error // why the first of them did
 }
 
 var errMountPoint = errors.New("is a mount point")
@@ -98,6 +123,7 @@ var errMountPoint = errors.New("is a mount point")
 func (r *remover) stays(path string, err error) bool {
 	if err != errMountPoint {
 		err = fmt.Errorf("can't be removed: %w", cause(err))
+		r.first = cmp.Or(r.first, err)
 	}
 	r.stayed = append(r.stayed, fmt.Sprintf("%s %s", path, err))
 	return false
@@ -107,8 +133,17 @@ func (r *remover) err() error {
 	if len(r.stayed) == 0 {
 		return nil
 	}
-	return errors.New(few(r.stayed, "; "))
+	return &remaining{few(r.stayed, "; "), r.first}
 }
+
+// remaining is what stayed, and why the first of it did.
+type remaining struct {
+	text  string
+	first error
+}
+
+func (e *remaining) Error() string { return e.text }
+func (e *remaining) Unwrap() error { return e.first }
 
 // few joins the first of a list for a message.
 func few(list []string, between string) string {
@@ -176,10 +211,14 @@ func (r *remover) entry(parent *os.File, name, path string) (bool, error) {
 }
 
 func (r *remover) unlink(parent *os.File, name, path string, flags int) (bool, error) {
-	if err := r.host.fault("remove", path); err != nil {
+	err := r.host.fault("remove", path)
+	if crashed(err) {
 		return false, err
 	}
-	if err := unix.Unlinkat(int(parent.Fd()), name, flags); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err == nil {
+		err = unix.Unlinkat(int(parent.Fd()), name, flags)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r.stays(path, err), nil
 	}
 	return true, nil

@@ -32,7 +32,7 @@ func (h *Host) WriteFile(path string, spec FileSpec) error {
 		return h.fill(f, path, spec)
 	})
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, cause(err))
+		return fmt.Errorf("cannot write %s: %w", path, h.why(path, err))
 	}
 	return nil
 }
@@ -42,10 +42,7 @@ func (h *Host) fill(f *os.File, path string, spec FileSpec) error {
 	if err := h.give(f, spec.Mode, spec.UID, spec.GID); err != nil {
 		return err
 	}
-	if err := h.fault("write", path); err != nil {
-		return err
-	}
-	if _, err := f.Write(spec.Data); err != nil {
+	if err := put(f, spec.Data, h.fault("write", path)); err != nil {
 		return err
 	}
 	if err := h.fault("sync", path); err != nil {
@@ -61,7 +58,7 @@ func (h *Host) fill(f *os.File, path string, spec FileSpec) error {
 func (h *Host) Symlink(target, path string) error {
 	err := h.replace(path, func(p *place, temp string) error { return p.Symlink(target, temp) })
 	if err != nil {
-		return fmt.Errorf("cannot link %s to %s: %w", path, target, cause(err))
+		return fmt.Errorf("cannot link %s to %s: %w", path, target, h.why(path, err))
 	}
 	return nil
 }
@@ -88,8 +85,11 @@ func (h *Host) replace(path string, make func(p *place, temp string) error) erro
 		err = p.Rename(temp, p.full())
 	}
 	if err != nil {
-		if !errors.As(err, new(*crash)) {
-			err = errors.Join(err, p.removeIfThere(temp))
+		if crashed(err) {
+			return err
+		}
+		if stays := p.removeIfThere(temp); stays != nil {
+			err = fmt.Errorf("%w (and its temporary file stays: %w)", cause(err), cause(stays))
 		}
 		return err
 	}
@@ -112,7 +112,7 @@ func (h *Host) AppendLazily(path string, data []byte, mode fs.FileMode) error {
 
 func (h *Host) appendTo(path string, data []byte, mode fs.FileMode, durably bool) error {
 	if err := h.appendFile(path, data, mode, durably); err != nil {
-		return fmt.Errorf("cannot append to %s: %w", path, cause(err))
+		return fmt.Errorf("cannot append to %s: %w", path, h.why(path, err))
 	}
 	return nil
 }
@@ -125,8 +125,9 @@ func (h *Host) appendFile(path string, data []byte, mode fs.FileMode, durably bo
 	defer p.Close()
 	before, err := p.Lstat(p.full())
 	fresh := errors.Is(err, fs.ErrNotExist)
-	if err := h.fault("append", path); err != nil {
-		return err
+	fault := h.fault("append", path)
+	if fault != nil && !errors.As(fault, new(Short)) {
+		return fault
 	}
 	f, err := p.OpenFile(p.full(), os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, mode.Perm())
 	if err != nil {
@@ -138,23 +139,23 @@ func (h *Host) appendFile(path string, data []byte, mode fs.FileMode, durably bo
 			return err
 		}
 	}
-	if n, err := f.Write(data); err != nil {
-		if n > 0 { // a part of a line would spoil the one after it
-			size := int64(0)
-			if !fresh {
-				size = before.Size()
-			}
-			err = errors.Join(err, f.Truncate(size))
+	err = put(f, data, fault)
+	if err == nil && durably {
+		err = f.Sync()
+	}
+	if err != nil { // a part of a line would spoil the one after it, and who tries again would write the whole twice
+		var stays error
+		if fresh {
+			stays = p.removeIfThere(p.full())
+		} else {
+			stays = f.Truncate(before.Size())
+		}
+		if stays != nil {
+			err = fmt.Errorf("%w (and a part of it stays: %w)", cause(err), cause(stays))
 		}
 		return err
 	}
-	if !durably {
-		return nil
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if !fresh {
+	if !fresh || !durably {
 		return nil
 	}
 	return p.sync(p.dir)
