@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,78 +32,77 @@ func ReadMembers(db string) ([]Member, error) {
 }
 
 func readMembers(path string) (members []Member, err error) {
-	// bbolt would wait for a pipe, and write the first pages of an empty file.
-	if info, err := os.Stat(path); err != nil {
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would wait for its other end
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil {
 		return nil, err
 	} else if !info.Mode().IsRegular() || info.Size() == 0 {
 		return nil, errors.New("it is no database: it is empty, or no regular file")
 	}
-	var file *os.File
-	// Damaged pages make bbolt panic; and it maps the file into memory, where what was cut off is a fault.
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if cause := recover(); cause != nil {
-			members, err = nil, fmt.Errorf("it is damaged: %v", cause)
-			if file != nil {
-				// bbolt can't be asked to close: it may hold locks of its own. The mapping stays, and would keep the one on the file.
-				_ = unix.Flock(int(file.Fd()), unix.LOCK_UN)
-				_ = file.Close()
-			}
-		}
-	}()
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
-		ReadOnly: true,
-		Timeout:  lockTimeout,
-		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
-			file, err = os.OpenFile(name, flag, mode)
-			return file, err
-		},
-	})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, ErrRunning
+	if err := lockShared(file); err != nil { // closing frees it
+		return nil, err
 	}
+	info, err := file.Stat() // it may have grown until now
 	if err != nil {
 		return nil, err
 	}
-	err = db.View(func(tx *bolt.Tx) error {
-		if info, err := file.Stat(); err != nil || info.Size() < tx.Size() {
-			return errors.Join(errors.New("it is damaged: its end is missing"), err)
-		}
-		return eachMember(tx, &members)
-	})
-	if err != nil {
-		_ = db.Close()
-		return nil, err
-	}
-	return members, db.Close()
+	return membersIn(file, info.Size())
 }
 
-func eachMember(tx *bolt.Tx, members *[]Member) error {
-	bucket := tx.Bucket([]byte("members"))
-	if bucket == nil {
-		if first, _ := tx.Cursor().First(); first != nil { // etcd makes all buckets at once
-			return errors.New("it is damaged, or not etcd's: it has no members bucket")
+// lockShared waits for a member that is just ending. etcd holds the lock as long as it runs.
+func lockShared(file *os.File) error {
+	for start := time.Now(); ; time.Sleep(lockTimeout / 20) {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return err
+		case time.Since(start) > lockTimeout:
+			return ErrRunning
 		}
-		return nil
 	}
-	return bucket.ForEach(func(key, value []byte) error {
-		var stored struct {
-			ID         uint64   `json:"id"`
-			PeerURLs   []string `json:"peerURLs"`
-			Name       string   `json:"name"`
-			ClientURLs []string `json:"clientURLs"`
-			IsLearner  bool     `json:"isLearner"`
-		}
-		if err := json.Unmarshal(value, &stored); err != nil {
-			return fmt.Errorf("it is damaged: member %q: %w", key, err)
-		}
-		m := Member{
-			ID: stored.ID, Name: stored.Name, PeerURLs: stored.PeerURLs, ClientURLs: stored.ClientURLs, Learner: stored.IsLearner,
-		}
-		if m.hexID() != string(key) {
-			return fmt.Errorf("it is damaged: member %q says that its ID is %s", key, m.hexID())
-		}
-		*members = append(*members, m)
-		return nil
+}
+
+// membersIn reads the members from a database of this size.
+func membersIn(file io.ReaderAt, size int64) ([]Member, error) {
+	b, err := openBolt(file, size)
+	if err != nil {
+		return nil, err
+	}
+	var members []Member
+	found, empty, err := b.bucket("members", func(key, value []byte) error {
+		m, err := memberOf(key, value)
+		members = append(members, m)
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	if !found && !empty { // etcd makes all buckets at once
+		return nil, errors.New("it is damaged, or not etcd's: it has no members bucket")
+	}
+	return members, nil
+}
+
+func memberOf(key, value []byte) (Member, error) {
+	var stored struct {
+		ID         uint64   `json:"id"`
+		PeerURLs   []string `json:"peerURLs"`
+		Name       string   `json:"name"`
+		ClientURLs []string `json:"clientURLs"`
+		IsLearner  bool     `json:"isLearner"`
+	}
+	if err := json.Unmarshal(value, &stored); err != nil {
+		return Member{}, damaged("member %q: %v", key, err)
+	}
+	m := Member{
+		ID: stored.ID, Name: stored.Name, PeerURLs: stored.PeerURLs, ClientURLs: stored.ClientURLs, Learner: stored.IsLearner,
+	}
+	if m.hexID() != string(key) {
+		return Member{}, damaged("member %q says that its ID is %s", key, m.hexID())
+	}
+	return m, nil
 }
