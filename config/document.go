@@ -94,6 +94,10 @@ func (l *loader) parse(c chunk) (document, bool) {
 		l.add(c.line, "more text after the end of the document: start each document with ---")
 		return document{}, false
 	}
+	if expanded(&root, map[*yamlnode.Node]int{}) > maxExpanded {
+		l.add(c.line, "%v", errTooLong)
+		return document{}, false
+	}
 	shift(&root, c.line-1)
 	body := root.Content[0]
 	if body.Tag == "!!null" {

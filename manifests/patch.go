@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubewright/kubewright/config"
 )
 
 // The types of patches.
@@ -19,6 +21,9 @@ const (
 	mergePatch     = "merge" // RFC 7386
 	jsonPatch      = "json"  // RFC 6902
 )
+
+// longestPatched bounds what a patch makes of a document, in bytes.
+const longestPatched = 4 << 20
 
 // documents splits a file into patches like one.
 func documents(one patch, data []byte) ([]patch, error) {
@@ -38,7 +43,10 @@ func documents(one patch, data []byte) ([]patch, error) {
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue
 		}
-		if one.doc, err = yaml.YAMLToJSONStrict(text); err != nil {
+		if err = config.CheckYAML(text); err == nil {
+			one.doc, err = yaml.YAMLToJSONStrict(text)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("document %d: %w", number, err)
 		}
 		if string(one.doc) != "null" { // only comments
@@ -55,7 +63,16 @@ func (p patch) apply(data []byte, like any) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("a patch of type json is a list of operations (RFC 6902): %w", err)
 		}
-		return operations.Apply(data)
+		// One by one: each copies at most the whole, and a few that copy copies would take all memory.
+		for _, operation := range operations {
+			if data, err = (jsonpatch.Patch{operation}).Apply(data); err != nil {
+				return nil, err
+			}
+			if len(data) > longestPatched {
+				return nil, fmt.Errorf("what it makes is longer than %d MiB", longestPatched>>20)
+			}
+		}
+		return data, nil
 	case mergePatch:
 		return jsonpatch.MergePatch(data, p.doc)
 	default:

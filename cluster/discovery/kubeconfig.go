@@ -7,6 +7,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kubewright/kubewright/config"
 )
 
 // The names in the kubeconfig of a joining machine, as kubeadm has them.
@@ -24,6 +26,9 @@ type kubeconfig struct {
 
 // load reads a kubeconfig. The cluster is that of the current context or, as in cluster-info, one without a name or the only one.
 func load(data []byte) (*kubeconfig, error) {
+	if err := config.CheckYAML(data); err != nil {
+		return nil, err
+	}
 	all, err := clientcmd.Load(data)
 	if err != nil {
 		return nil, err
