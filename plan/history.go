@@ -86,11 +86,11 @@ func (r *PastRun) read(h *host.Host) error {
 		var l line
 		err := json.Unmarshal(text, &l)
 		switch {
-		case err == nil:
+		case err == nil && r.sound(l):
 			r.add(l)
-		case n == len(lines)-1: // after the last newline: nothing, or what was cut off
+		case err != nil && n == len(lines)-1: // after the last newline: nothing, or what was cut off
 		default:
-			return fmt.Errorf("cannot read the journal %s: line %d is damaged", path, n+1)
+			return fmt.Errorf("cannot read the journal %s: line %d is damaged, or a later version of kubewright has written it", path, n+1)
 		}
 	}
 	return nil
