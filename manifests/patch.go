@@ -56,7 +56,12 @@ func documents(one patch, data []byte) ([]patch, error) {
 }
 
 // apply patches a JSON document. like is a value of the type that it has, for strategic merge patches.
-func (p patch) apply(data []byte, like any) ([]byte, error) {
+func (p patch) apply(data []byte, like any) (patched []byte, err error) {
+	defer func() { // the libraries trust that directives have the types that they should have
+		if cause := recover(); cause != nil {
+			patched, err = nil, fmt.Errorf("it can't be understood: %v", cause)
+		}
+	}()
 	switch p.kind {
 	case jsonPatch:
 		operations, err := jsonpatch.DecodePatch(p.doc)
