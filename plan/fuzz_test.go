@@ -13,7 +13,7 @@ import (
 )
 
 const journalSeed = `{"run":{"command":"init","version":"v1","time":"2026-11-24T12:00:00Z"}}
-{"n":1,"time":"2026-11-24T12:00:00Z","phase":"certs","step":"file /a","kind":"create","before":{"file":{"path":"/a","absent":true,"above":"/"}}}
+{"n":1,"time":"2026-11-24T12:00:00Z","phase":"certs","step":"file /a","kind":"create","before":{"file":{"path":"/etc/a/b","absent":true,"above":"/etc/a"}}}
 {"done":{"n":1,"seconds":0.1}}
 {"n":2,"kind":"update","before":{"file":{"path":"/etc/b","mode":384,"blob":"0002.before"}}}
 {"n":4,"kind":"update","before":{"unit":{"name":"kubelet.service","enabled":true,"running":false}}}
@@ -87,6 +87,7 @@ func TestHistoryDamaged(t *testing.T) {
 		"{}", "null", "[]", `{"later":{"n":7}}`, `{"n":-1,"kind":"create"}`, `{"n":1,"kind":"create"}`, `{"done":{"n":9}}`, "\x00\x00",
 		`{"n":7,"before":{}}`, `{"n":7,"before":{"file":{"path":"a"}}}`, `{"n":7,"before":{"file":{"path":"/a/../b"}}}`,
 		`{"n":7,"before":{"file":{"path":"/a","blob":"../../etc/shadow"}}}`, `{"n":7,"before":{"unit":{}}}`,
+		`{"n":7,"before":{"file":{"path":"/a","absent":true,"above":"/"}}}`, `{"n":7,"before":{"file":{"path":"/a/b","above":"/b"}}}`,
 		`{"n":7,"end":{"result":"done"}}`, `{"n":7,"before":{"unit":{"name":"a"},"file":{"path":"/a"}}}`,
 	} {
 		h := &host.Host{Root: t.TempDir()}

@@ -3,6 +3,7 @@ package plan
 import (
 	"path"
 	"path/filepath"
+	"strings"
 )
 
 // sound says whether a line that could be parsed can follow what was read of a journal. Otherwise it is damaged, or was written by
@@ -34,13 +35,18 @@ func (b *Before) sound() bool {
 	switch {
 	case b.File != nil:
 		f := b.File
-		return b.Unit == nil && b.Object == nil && absolute(f.Path) && plainName(f.Blob) && (f.Above == "" || absolute(f.Above))
+		return b.Unit == nil && b.Object == nil && absolute(f.Path) && plainName(f.Blob) && f.aboveSound()
 	case b.Unit != nil:
 		return b.Object == nil && b.Unit.Name != ""
 	case b.Object != nil:
 		return b.Object.Kind != "" && b.Object.Name != "" && plainName(b.Object.Blob)
 	}
 	return false
+}
+
+// aboveSound says that Above is above Path, but not the root: Parents goes from one to the other.
+func (b *FileBefore) aboveSound() bool {
+	return b.Above == "" || absolute(b.Above) && b.Above != "/" && strings.HasPrefix(b.Path, b.Above+"/")
 }
 
 func absolute(name string) bool { return path.IsAbs(name) && path.Clean(name) == name }
