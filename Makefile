@@ -10,8 +10,9 @@ CONTROL_PLANES ?= 1
 WORKERS ?= 1
 NODES ?= 200
 ROUNDS ?= 1
+FUZZTIME ?= 30s
 
-.PHONY: help up vm down status shell kubectl build test test-unit e2e bench-join vet lint bed
+.PHONY: help up vm down status shell kubectl build test test-unit e2e fuzz bench-join vet lint bed
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,6 +53,15 @@ test-race:
 e2e: bed ## tests on real machines (RUN=TestInit; ROUNDS=10: how often TestJoinAtOnce and TestResetAgain repeat)
 	@$(BED) build
 	KUBEWRIGHT_E2E=1 KUBEWRIGHT_ROUNDS=$(ROUNDS) go test -p 1 -count=1 -timeout 80m -run '$(RUN)' ./test/bed ./test/e2e/...
+
+# Inputs that are found go to testdata/fuzz of their package: keep them with what mends it.
+fuzz: ## feeds each reader damaged input for a while (FUZZTIME=30s, RUN=FuzzHistory), one after another
+	@for package in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' $$package/*_test.go | grep -e '$(RUN)'); do \
+			echo "$$package $$target"; \
+			nice go test -run "^$$target\$$" -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 1 ./$$package || exit 1; \
+		done; \
+	done
 
 bench-join: ## requests and times of joins: one by each tool, many at once (NODES=200); report in test/bench/out
 	go run ./test/bench/cmd/bench join --nodes $(NODES)
