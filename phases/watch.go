@@ -50,7 +50,11 @@ func watchKubelet() watch {
 		if !looked || u.NRestarts < before {
 			before, looked = u.NRestarts, true
 		}
-		lines, _ := t.Systemd.Journal(ctx, u.Name, kubeletLines) // where there is no journal there is nothing to show
+		journal, _ := t.Systemd.Journal(ctx, u.Name, time.Time{}, kubeletLines) // where there is no journal there is nothing to show
+		lines := make([]string, len(journal))
+		for i, l := range journal {
+			lines[i] = l.Text
+		}
 		seen := plan.Watched{
 			Status: fmt.Sprintf("%s is %s (%s)", u.Name, u.ActiveState, u.SubState), Log: lines, Signs: cluster.Messages(lines),
 			Progress: []string{fmt.Sprintf("%s %s %d", u.ActiveState, u.SubState, u.NRestarts)},

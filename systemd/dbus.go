@@ -28,7 +28,7 @@ type bus interface {
 // manager is a Manager over D-Bus.
 type manager struct {
 	bus
-	journal func(ctx context.Context, name string, n int) ([]string, error)
+	journal func(ctx context.Context, name string, since time.Time, n int) ([]Line, error)
 	// tick is how often a waiting job is looked at, stall how long nothing may move before the wait is given up.
 	tick, stall time.Duration
 	// settle is how long a unit is watched after it started: long enough to see that its program can't be executed.
@@ -118,6 +118,6 @@ func (u Unit) usable(verb string) error {
 	return fmt.Errorf("cannot %s %s: unit is %s\n%s", verb, u.Name, u.LoadState, hint)
 }
 
-func (m *manager) Journal(ctx context.Context, name string, n int) ([]string, error) {
-	return m.journal(ctx, name, n)
+func (m *manager) Journal(ctx context.Context, name string, since time.Time, n int) ([]Line, error) {
+	return m.journal(ctx, name, since, n)
 }

@@ -196,6 +196,9 @@ func (m *manager) failure(ctx context.Context, verb, name, result string, cause 
 			e.BlockedBy = blockers(name, jobs, func(j dbus.JobStatus) []string { return m.waitsFor(ctx, j) })
 		}
 	}
-	e.Journal, _ = m.journal(ctx, name, journalLines)
+	lines, _ := m.journal(ctx, name, time.Time{}, journalLines)
+	for _, line := range lines {
+		e.Journal = append(e.Journal, line.Text)
+	}
 	return e
 }

@@ -89,7 +89,9 @@ func loaded(more map[string]any) map[string]any {
 
 func newManager(f *fakeBus) *manager {
 	return &manager{bus: f, tick: time.Millisecond, stall: 5 * time.Millisecond,
-		journal: func(context.Context, string, int) ([]string, error) { return []string{"last words"}, nil }}
+		journal: func(context.Context, string, time.Time, int) ([]Line, error) {
+			return []Line{{Text: "last words"}}, nil
+		}}
 }
 
 func TestActivate(t *testing.T) {

@@ -63,17 +63,21 @@ func TestWaitsFor(t *testing.T) {
 func TestJournalctl(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
-	if lines, err := journalctl(t.Context(), kubelet, 3); lines != nil || err != nil {
+	if lines, err := journalctl(t.Context(), kubelet, time.Time{}, 3); lines != nil || err != nil {
 		t.Errorf("without journalctl: %q, %v", lines, err)
 	}
-	for script, want := range map[string][]string{
-		`echo "$@"; echo two`:   {"-u kubelet.service -n 3 -o cat --no-pager --quiet", "two"},
-		`echo no access >&2; :`: nil,
+	at := time.Unix(1700000000, 123456000)
+	for script, want := range map[string][]Line{
+		`echo "1700000000.123456 x: $@"; echo "1700000001.000007 kubelet[7]: E1 a: b"; echo "   more"; echo`: {
+			{at, "-u kubelet.service -n 3 -o short-unix --no-hostname --no-pager --quiet --since=@1700000000.123456"},
+			{time.Unix(1700000001, 7000), "E1 a: b"}, {time.Unix(1700000001, 7000), "more"}},
+		`echo no access >&2; :`:                          nil,
+		`echo "-- Boot 1 --"; echo "1700000000.12 x: y"`: nil,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, "journalctl"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		lines, err := journalctl(t.Context(), kubelet, 3)
+		lines, err := journalctl(t.Context(), kubelet, at, 3)
 		if d := cmp.Diff(want, lines); d != "" || err != nil {
 			t.Errorf("%s: %v %s", script, err, d)
 		}
@@ -81,7 +85,7 @@ func TestJournalctl(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "journalctl"), []byte("#!/bin/sh\necho broken >&2; exit 1\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := journalctl(t.Context(), kubelet, 3); err == nil || err.Error() != "cannot read the journal of kubelet.service: exit status 1: broken" {
+	if _, err := journalctl(t.Context(), kubelet, time.Time{}, 3); err == nil || err.Error() != "cannot read the journal of kubelet.service: exit status 1: broken" {
 		t.Error(err)
 	}
 }

@@ -113,7 +113,7 @@ func TestRealFailure(t *testing.T) {
 		if e := new(JobError); !errors.As(err, &e) || e.Result != "failed" || e.State.ExecMainStatus != 3 || e.State.Result != "exit-code" {
 			t.Fatalf("%v", err)
 		}
-		if lines, jerr := m.Journal(t.Context(), name, 10); jerr == nil && lines != nil && !strings.Contains(err.Error(), "last words") {
+		if lines, jerr := m.Journal(t.Context(), name, time.Time{}, 10); jerr == nil && lines != nil && !strings.Contains(err.Error(), "last words") {
 			t.Errorf("the error does not tell the journal: %v", err)
 		}
 	}

@@ -20,9 +20,16 @@ type Manager interface {
 	// Enable and Disable change whether the unit starts at boot.
 	Enable(ctx context.Context, name string) error
 	Disable(ctx context.Context, name string) error
-	// Journal returns the unit's last n journal lines, oldest first, or nil when there is no journal.
-	Journal(ctx context.Context, name string, n int) ([]string, error)
+	// Journal returns the last n journal lines of a unit that were written since a moment, oldest first, or nil when there is no
+	// journal. The zero moment is before all of them.
+	Journal(ctx context.Context, name string, since time.Time, n int) ([]Line, error)
 	Close()
+}
+
+// Line is one line of a unit's journal: what the unit's processes wrote, or systemd about the unit.
+type Line struct {
+	At   time.Time
+	Text string
 }
 
 // Unit holds the properties of a unit that matter to kubewright (see org.freedesktop.systemd1(5)).

@@ -31,7 +31,7 @@ type Fake struct {
 	calls   []string
 	failing map[string]systemd.JobError // by "verb name"
 	blocked map[string][]string         // by "verb name"
-	journal map[string][]string
+	journal map[string][]systemd.Line
 	pids    uint32
 }
 
@@ -47,7 +47,7 @@ type unit struct {
 func New() *Fake {
 	return &Fake{
 		units: map[string]*unit{}, failing: map[string]systemd.JobError{},
-		blocked: map[string][]string{}, journal: map[string][]string{}, pids: 100,
+		blocked: map[string][]string{}, journal: map[string][]systemd.Line{}, pids: 100,
 	}
 }
 
@@ -84,11 +84,14 @@ func (f *Fake) Block(verb, name string, by ...string) {
 	f.blocked[verb+" "+name] = by
 }
 
-// SetJournal makes the unit's journal be these lines.
+// SetJournal makes the unit's journal be these lines, written now.
 func (f *Fake) SetJournal(name string, lines ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.journal[name] = lines
+	f.journal[name] = nil
+	for _, text := range lines {
+		f.journal[name] = append(f.journal[name], systemd.Line{At: f.now(), Text: text})
+	}
 }
 
 // Calls returns the changes that were asked for, in order: "reload", "enable kubelet.service", "restart kubelet.service".
@@ -120,11 +123,11 @@ func (u *unit) clone() systemd.Unit {
 }
 
 // Journal returns the last lines that SetJournal set.
-func (f *Fake) Journal(_ context.Context, name string, n int) ([]string, error) {
+func (f *Fake) Journal(_ context.Context, name string, since time.Time, n int) ([]systemd.Line, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	lines := f.journal[name]
-	return slices.Clone(lines[max(0, len(lines)-n):]), nil
+	lines := slices.DeleteFunc(slices.Clone(f.journal[name]), func(l systemd.Line) bool { return l.At.Before(since) })
+	return lines[max(0, len(lines)-n):], nil
 }
 
 // Close does nothing.

@@ -95,8 +95,11 @@ func TestFailAndBlock(t *testing.T) {
 	if err := f.Stop(ended, kubelet); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that ended: %v", err)
 	}
-	if lines, _ := f.Journal(ctx, kubelet, 1); !cmp.Equal(lines, []string{"two"}) {
-		t.Errorf("journal %q", lines)
+	if lines, _ := f.Journal(ctx, kubelet, time.Time{}, 1); len(lines) != 1 || lines[0].Text != "two" {
+		t.Errorf("journal %v", lines)
+	}
+	if lines, _ := f.Journal(ctx, kubelet, time.Now().Add(time.Hour), 1); len(lines) != 0 {
+		t.Errorf("journal of the future %v", lines)
 	}
 }
 

@@ -85,7 +85,10 @@ func (f *Fake) jobLocked(ctx context.Context, verb, name string, do func(u *unit
 	}
 	if e, ok := f.failing[verb+" "+name]; ok {
 		u.ActiveState, u.SubState, u.Result, u.ExecMainStatus, u.MainPID = "failed", "failed", "exit-code", 1, 0
-		e.State, e.Journal = u.clone(), f.journal[name]
+		e.State, e.Journal = u.clone(), nil
+		for _, line := range f.journal[name] {
+			e.Journal = append(e.Journal, line.Text)
+		}
 		return false, &e
 	}
 	return do(u), nil
