@@ -28,8 +28,10 @@ type Verdict struct {
 	Progress []string
 	// Signs are the Messages that the component logged last.
 	Signs []string
-	// Log holds the last lines of the container that the summary is about.
+	// Log holds the last lines of the container that the summary is about, or just those that tell the cause.
 	Log []string
+	// Hint says what to do, where that is known.
+	Hint string
 }
 
 // History remembers how containers ended while something waits for them: the kubelet keeps only the last one or two. It is for one
@@ -48,13 +50,27 @@ func NewHistory(began time.Time) *History {
 	return &History{began: began, ends: map[string]host.Container{}, early: map[string]bool{}, starts: map[string]int{}}
 }
 
+// Sight is what a look at the machine goes by.
+type Sight struct {
+	Runtime host.Runtime
+	// Changed says when the manifest of a component was written, or zero: what was started before is not held against it, nor
+	// against the components that need it.
+	Changed func(component string) time.Time
+	// Journal is what the kubelet has logged since the last look, or of late.
+	Journal []JournalLine
+	// Foreign names the process that listens on a TCP port, as in "nginx (pid 7)"; empty when that is nobody, or the component
+	// itself, or not known. Nil knows nothing.
+	Foreign func(component string, port int) string
+	// Untrusted is why the certificate with which this machine's API server answers is no good. Nil is none.
+	Untrusted error
+}
+
 // Look lists the containers once and judges components (etcd, kube-apiserver, kube-controller-manager, kube-scheduler) in that order.
-// changed says when the manifest of a component was written, or zero: what was started before is not held against it, nor against
-// the components that need it. What can't be found out is in the summaries.
-func (h *History) Look(ctx context.Context, rt host.Runtime, changed func(component string) time.Time, components ...string) []*Verdict {
+// Without etcd among them it is taken to be elsewhere. What can't be found out is in the summaries.
+func (h *History) Look(ctx context.Context, sight Sight, components ...string) []*Verdict {
 	verdicts := make([]*Verdict, len(components))
-	all, err := rt.Containers(ctx)
-	s := &scene{ctx: ctx, rt: rt, all: all, changed: changed, history: h}
+	all, err := sight.Runtime.Containers(ctx)
+	s := &scene{Sight: sight, ctx: ctx, all: all, components: components, history: h}
 	for i, component := range components {
 		if err != nil {
 			verdicts[i] = &Verdict{Summary: fmt.Sprintf("%s: the container runtime does not answer: %v", component, err)}
@@ -67,20 +83,27 @@ func (h *History) Look(ctx context.Context, rt host.Runtime, changed func(compon
 
 // scene is the machine at one moment.
 type scene struct {
-	ctx     context.Context
-	rt      host.Runtime
-	all     []host.Container
-	changed func(component string) time.Time
-	history *History
+	Sight
+	ctx        context.Context
+	all        []host.Container
+	components []string
+	history    *History
 }
 
 func (s *scene) diagnose(component string) *Verdict {
-	attempts := s.attempts(component, s.changed(component))
+	v := s.observe(component)
+	s.decide(component, v)
+	return v
+}
+
+// observe says how a component is doing, and whether it goes on without hope.
+func (s *scene) observe(component string) *Verdict {
+	attempts := s.attempts(component, s.Changed(component))
 	if len(attempts) == 0 {
 		return s.missing(component)
 	}
 	newest := attempts[0]
-	lines, _ := s.rt.Logs(s.ctx, newest.ID, readLines) // a log that is not there yet is no news
+	lines, _ := s.Runtime.Logs(s.ctx, newest.ID, readLines) // a log that is not there yet is no news
 	v := &Verdict{Log: lastLines(lines), Progress: s.history.events(attempts), Signs: Messages(lines)}
 	cause := failingLine(lines)
 	switch {
@@ -105,7 +128,7 @@ func (s *scene) missing(component string) *Verdict {
 	if len(s.attempts(component, time.Time{})) > 0 {
 		v.Summary = component + " of before its manifest changed is still there: the kubelet has not started the new one yet"
 	}
-	if bytes, err := s.rt.ImageBytes(s.ctx); err == nil {
+	if bytes, err := s.Runtime.ImageBytes(s.ctx); err == nil {
 		s.history.images = max(s.history.images, bytes)
 		v.Progress = append(v.Progress, fmt.Sprintf("images take %d bytes", s.history.images))
 	}

@@ -43,10 +43,10 @@ func machine(attempts ...attempt) *hosttest.Runtime {
 
 func TestDiagnose(t *testing.T) {
 	const (
-		flag    = "I1124 02:40:44.1  1 x.go:1] start\nError: unknown flag: --foo\nusage follows"
+		flag    = "I1124 02:40:44.1  1 x.go:1] start\nError: odd thing: --foo\nusage follows"
 		noEtcd  = "F1124 02:41:44.1  1 run.go:72] dial tcp 127.0.0.1:2379: connect: connection refused"
 		noAPI   = "E1124 02:41:44.1  1 run.go:72] \"command failed\" err=\"dial tcp 10.0.0.5:6443: connect: connection refused\""
-		corrupt = `{"level":"fatal","ts":"2026-01-01","msg":"wal: crc mismatch"}`
+		corrupt = `{"level":"fatal","ts":"2026-01-01","msg":"odd data"}`
 	)
 	s := time.Second
 	for name, test := range map[string]struct {
@@ -59,11 +59,11 @@ func TestDiagnose(t *testing.T) {
 		"running": {apiServer, []attempt{{apiServer, 0, 0, 0, 0, "x"}}, false, "is running since 01:00:00 UTC"},
 		"running again": {apiServer, []attempt{{apiServer, 2, 9 * s, 0, 0, "x"}, {apiServer, 1, 0, s, 1, flag}}, false,
 			"(it exited 2 times before)"},
-		"one exit":    {apiServer, []attempt{{apiServer, 0, 0, s, 1, flag}}, false, "exited once, the last time with exit code 1: Error: unknown flag: --foo"},
+		"one exit":    {apiServer, []attempt{{apiServer, 0, 0, s, 1, flag}}, false, "exited once, the last time with exit code 1: Error: odd thing: --foo"},
 		"loop":        {apiServer, []attempt{{apiServer, 2, 9 * s, s, 1, flag}, {apiServer, 1, 0, s, 1, flag}}, true, "exited 3 times"},
 		"other order": {apiServer, []attempt{{apiServer, 1, 0, s, 1, flag}, {apiServer, 2, 9 * s, s, 1, flag}}, true, "exited 3 times"},
 		"two codes":   {apiServer, []attempt{{apiServer, 2, 9 * s, s, 1, flag}, {apiServer, 1, 0, s, 2, flag}}, false, "exited 3 times"},
-		"two ends":    {apiServer, []attempt{{apiServer, 2, 9 * s, s, 1, flag}, {apiServer, 1, 0, s, 1, "panic: other"}}, false, "unknown flag"},
+		"two ends":    {apiServer, []attempt{{apiServer, 2, 9 * s, s, 1, flag}, {apiServer, 1, 0, s, 1, "panic: other"}}, false, "odd thing"},
 		"long lives":  {apiServer, []attempt{{apiServer, 4, 9 * s, 4 * time.Minute, 1, flag}}, false, "exited 5 times"},
 		"start error": {apiServer, []attempt{{apiServer, 4, -time.Hour, s, 128, flag}, {apiServer, 3, -time.Hour, s, 128, flag}}, true, "exited 5 times"},
 		"etcd is starting": {apiServer, []attempt{{apiServer, 7, 9 * s, s, 1, noEtcd}, {localEtcd, 0, 0, 0, 0, "x"}}, false,
@@ -116,7 +116,7 @@ func TestDiagnoseRepetition(t *testing.T) {
 	h, seen, news := NewHistory(time.Time{}), map[string]bool{}, 0
 	for n := range uint32(20) {
 		rt := machine(attempt{apiServer, n, time.Duration(n) * time.Minute, time.Second, 1, strings.Repeat("x", int(n))})
-		for _, p := range h.Look(t.Context(), rt, unchanged, apiServer)[0].Progress {
+		for _, p := range h.Look(t.Context(), Sight{Runtime: rt, Changed: unchanged}, apiServer)[0].Progress {
 			if !seen[p] {
 				seen[p] = true
 				news++
@@ -134,7 +134,7 @@ func TestDiagnosePull(t *testing.T) {
 	var progress [3]string
 	for i, bytes := range []uint64{5, 3, 6} {
 		rt.Bytes = bytes
-		progress[i] = strings.Join(h.Look(t.Context(), rt, unchanged, apiServer)[0].Progress, ";")
+		progress[i] = strings.Join(h.Look(t.Context(), Sight{Runtime: rt, Changed: unchanged}, apiServer)[0].Progress, ";")
 	}
 	if progress[0] != progress[1] || progress[1] == progress[2] {
 		t.Errorf("%q", progress)
@@ -143,7 +143,7 @@ func TestDiagnosePull(t *testing.T) {
 
 // diagnoseOnce is one look without any history.
 func diagnoseOnce(ctx context.Context, rt host.Runtime, component string) *Verdict {
-	return NewHistory(time.Time{}).Look(ctx, rt, unchanged, component)[0]
+	return NewHistory(time.Time{}).Look(ctx, Sight{Runtime: rt, Changed: unchanged}, component)[0]
 }
 
 func unchanged(string) time.Time { return time.Time{} }
@@ -155,7 +155,7 @@ func at(d time.Duration) time.Time { return time.Unix(0, int64(time.Hour+d)) }
 // history knows of.
 func TestLookBack(t *testing.T) {
 	const (
-		flag   = "Error: unknown flag: --foo"
+		flag   = "Error: odd thing: --foo"
 		noEtcd = "F1124 02:41:44.1  1 run.go:72] dial tcp 127.0.0.1:2379: connect: connection refused"
 	)
 	s, m := time.Second, time.Minute
@@ -181,10 +181,10 @@ func TestLookBack(t *testing.T) {
 		"manifest changed, started": {-m, map[string]time.Duration{apiServer: m},
 			[][]attempt{append([]attempt{{apiServer, 0, 2 * m, 0, 0, ""}}, loop...)}, false, "is running since 01:02:00 UTC but not healthy yet"},
 		"manifest changed, ended once": {-m, map[string]time.Duration{apiServer: m},
-			[][]attempt{append([]attempt{{apiServer, 8, 2 * m, s, 1, flag}}, loop...)}, false, "unknown flag"},
+			[][]attempt{append([]attempt{{apiServer, 8, 2 * m, s, 1, flag}}, loop...)}, false, "odd thing"},
 		"manifest changed, ended again and again": {-m, map[string]time.Duration{apiServer: m},
 			[][]attempt{loop, {{apiServer, 8, 2 * m, s, 1, flag}}, {{apiServer, 9, 3 * m, s, 1, flag}}, {{apiServer, 10, 4 * m, s, 1, flag}}},
-			true, "unknown flag"},
+			true, "odd thing"},
 		"nothing ended in this run": {m, nil, [][]attempt{loop}, false, "exited 8 times"},
 		"etcd's manifest changed":   {-m, map[string]time.Duration{localEtcd: m}, [][]attempt{waits}, false, "exited 10 times"},
 		"etcd's manifest changed, and the API server ended once more": {-m, map[string]time.Duration{localEtcd: m},
@@ -209,7 +209,7 @@ func TestLookBack(t *testing.T) {
 			}
 			var v *Verdict
 			for i, look := range test.looks {
-				if v = h.Look(t.Context(), machine(look...), changed, apiServer)[0]; v.Fatal && i < len(test.looks)-1 {
+				if v = h.Look(t.Context(), Sight{Runtime: machine(look...), Changed: changed}, apiServer)[0]; v.Fatal && i < len(test.looks)-1 {
 					t.Errorf("fatal at look %d: %s", i, v.Summary)
 				}
 			}

@@ -56,7 +56,7 @@ func (s *scene) judge(component, cause string, v *Verdict) {
 func (s *scene) killed(kills []host.Container, v *Verdict) {
 	last := kills[0]
 	cause := ""
-	if lines, err := s.rt.Logs(s.ctx, last.ID, readLines); err == nil && len(lines) > 0 {
+	if lines, err := s.Runtime.Logs(s.ctx, last.ID, readLines); err == nil && len(lines) > 0 {
 		cause, v.Log = failingLine(lines), lastLines(lines)
 	}
 	v.Summary = fmt.Sprintf("%s never became healthy: it was ended %s, the last time after %s with %s%s", last.Name,
@@ -77,7 +77,7 @@ func (s *scene) hopeOfOther(newest host.Container, n int, cause string, v *Verdi
 	case below.Fatal:
 		v.Fatal = true
 		v.Summary = fmt.Sprintf("%s can't work without %s: %s", newest.Name, other, below.Summary)
-		v.Log = below.Log
+		v.Log, v.Hint = below.Log, below.Hint
 	case n >= loopAfterAlone && s.absentOrUp(other, newest.StartedAt):
 		v.Fatal = true
 		v.Summary += fmt.Sprintf("; it can't reach %s (%s)", other, below.Summary)
@@ -88,13 +88,13 @@ func (s *scene) hopeOfOther(newest host.Container, n int, cause string, v *Verdi
 
 // absentOrUp says whether a component was never there, or had been running for long at a moment.
 func (s *scene) absentOrUp(component string, at int64) bool {
-	attempts := s.attempts(component, s.changed(component))
+	attempts := s.attempts(component, s.Changed(component))
 	return len(attempts) == 0 || attempts[0].Running && time.Duration(at-attempts[0].StartedAt) > stuckAfter
 }
 
 // since is when the manifest of a component, or of one that it needs, was last written.
 func (s *scene) since(component string) time.Time {
-	own := s.changed(component)
+	own := s.Changed(component)
 	if other := dependency(component); other != "" {
 		if theirs := s.since(other); theirs.After(own) {
 			return theirs
@@ -107,9 +107,13 @@ func (s *scene) since(component string) time.Time {
 // does so with another code than these, or at once.
 func killed(ends []host.Container) []host.Container {
 	return slices.DeleteFunc(slices.Clone(ends), func(c host.Container) bool {
-		byOther := c.ExitCode == 0 || c.ExitCode == 128+9 || c.ExitCode == 128+15
-		return !byOther || c.Reason == "OOMKilled" || lived(c) < killedLife
+		return !byOther(c) || c.Reason == "OOMKilled" || lived(c) < killedLife
 	})
+}
+
+// byOther says whether somebody else has ended an attempt, or it looks like that.
+func byOther(c host.Container) bool {
+	return c.ExitCode == 0 || c.ExitCode == 128+9 || c.ExitCode == 128+15
 }
 
 // sameEnd says whether attempts ended soon and in the same way.
@@ -121,7 +125,7 @@ func (s *scene) sameEnd(ends []host.Container, cause string) bool {
 		if i == 0 {
 			continue
 		}
-		lines, err := s.rt.Logs(s.ctx, a.ID, readLines)
+		lines, err := s.Runtime.Logs(s.ctx, a.ID, readLines)
 		if err == nil && len(lines) > 0 && steady(failingLine(lines)) != steady(cause) {
 			return false
 		}

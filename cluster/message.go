@@ -15,10 +15,17 @@ const longestLine = 400
 // (klog's F and E, etcd's "level":"fatal", cobra's Error:, Go's panic: and flag errors), or else the last of all.
 func failingLine(lines []string) string {
 	fatal := fatalLine()
-	for _, line := range slices.Backward(lines) {
-		if line = strings.TrimSpace(line); fatal.MatchString(line) {
-			return line
+	for i, line := range slices.Backward(lines) {
+		line = strings.TrimSpace(line)
+		if !fatal.MatchString(line) {
+			continue
 		}
+		if strings.HasPrefix(line, "panic: ") { // etcd has told more just before
+			if told := failingLine(lines[max(0, i-2):i]); strings.Contains(told, `"level":"panic"`) {
+				return told
+			}
+		}
+		return line
 	}
 	return lastLine(lines)
 }
@@ -60,7 +67,7 @@ func klogHeader(text string) bool {
 
 // fatalLine is compiled per use: a diagnosis happens about once a second.
 func fatalLine() *regexp.Regexp {
-	return regexp.MustCompile(`^[FE]\d{4} |"level":"(fatal|panic)"|^(Error|panic|fatal error|flag provided but not defined): `)
+	return regexp.MustCompile(`^[FE]\d{4} |"level":"(fatal|panic)"|^(Error|panic|fatal error|flag provided but not defined): |^invalid (boolean )?value ".*" for (flag )?-`)
 }
 
 // longestSteady bounds what steady returns, in bytes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -107,6 +108,12 @@ func (p Probe) Check(ctx context.Context) error {
 		return fmt.Errorf("%s is not healthy: %w", p.Name, err)
 	}
 	return nil
+}
+
+// Untrusted says whether an error is about the certificate with which a server has answered.
+func Untrusted(err error) bool {
+	var bad *tls.CertificateVerificationError
+	return errors.As(err, &bad)
 }
 
 // askByName asks the same with the client's credentials.

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/etcd"
 	"github.com/kubewright/kubewright/manifests"
@@ -185,16 +184,16 @@ func promoteMember(f *Facts) plan.Step {
 // lookAtMember tells how this machine's etcd is doing, once a second, until ctx ends or it ends again and again: that ends the run,
 // with its last words.
 func lookAtMember(ctx context.Context, f *Facts, t *plan.Target, told *atomic.Pointer[string], giveUp context.CancelCauseFunc) {
-	history := cluster.NewHistory(f.Now)
+	looks := newLooker(f)
 	for shown := ""; ; {
 		status := ""
 		if s := told.Load(); s != nil {
 			status = *s
 		}
 		if t.Runtime != nil {
-			v := history.Look(ctx, t.Runtime, manifestTimes(t), config.Etcd)[0]
+			v := looks.look(ctx, t, config.Etcd)[0]
 			if v.Fatal {
-				giveUp(fmt.Errorf("%s%s", v.Summary, quoted(v.Log)))
+				giveUp(fmt.Errorf("%s%s", v.Summary, quoted(v.Log, v.Hint)))
 				return
 			}
 			status = together(status, v.Summary)

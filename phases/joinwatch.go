@@ -26,7 +26,7 @@ const (
 // watchSigning looks at the kubelet's unit and, when the certificate takes long, at the request for it. One that was refused in this
 // run is not signed any more.
 func watchSigning(f *Facts) watch {
-	unit := watchKubelet()
+	unit := watchKubelet(f)
 	pauses := wait.Backoff{Duration: signingAfter, Factor: 2, Jitter: 0.5, Steps: 100, Cap: signingPause}
 	var next time.Time
 	var status string
@@ -58,17 +58,17 @@ func watchSigning(f *Facts) watch {
 // watchRegistration looks at the kubelet's unit, and at the name by which it calls itself. On a control plane the kubelet talks to
 // its own API server, which may be what does not start.
 func watchRegistration(f *Facts) watch {
-	unit := watchCalled(f.Config.Init.NodeRegistration.Name, watchKubelet())
+	unit := watchCalled(f.Config.Init.NodeRegistration.Name, watchKubelet(f))
 	if !f.joinsControlPlane() {
 		return unit
 	}
-	api := watchPods(f)(config.APIServer)
+	api := watchPods(newLooker(f))(config.APIServer)
 	return func(ctx context.Context, t *plan.Target) plan.Watched {
 		seen, behind := unit(ctx, t), api(ctx, t)
 		seen.Progress = append(seen.Progress, behind.Progress...)
 		seen.Signs = append(seen.Signs, behind.Signs...)
 		if seen.Hopeless == nil && behind.Hopeless != nil {
-			seen.Hopeless, seen.Log = behind.Hopeless, behind.Log
+			seen.Hopeless, seen.Log, seen.Hint = behind.Hopeless, behind.Log, behind.Hint
 		}
 		seen.Status = together(seen.Status, behind.Status)
 		return seen

@@ -102,7 +102,7 @@ func waitKubelet(f *Facts) plan.Wait {
 		For:   what,
 		Stall: stall(f.Config, func(t *config.Timeouts) timeout { return t.KubeletHealthCheck }),
 		Probe: func(ctx context.Context, _ *plan.Target) error { return kubelet.Check(ctx) },
-		Watch: watchKubelet(),
+		Watch: watchKubelet(f),
 	}
 }
 

@@ -26,13 +26,14 @@ func waitControlPlane() Phase {
 				}
 			}
 			steps := append(stalePods(ctx, f, probes[0]), waitKubelet(f))
-			watch := watchPods(f)
+			looks := newLooker(f)
+			watch := watchPods(looks)
 			for _, p := range probes {
 				steps = append(steps, plan.Wait{
 					For:   p.Name + " answers " + p.URL,
 					Stall: stall(f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
 					Probe: func(ctx context.Context, t *plan.Target) error {
-						if err := p.Check(ctx); err != nil {
+						if err := looks.answered(p, p.Check(ctx)); err != nil {
 							return err
 						}
 						return startedAfterManifest(ctx, t, p.Name)

@@ -25,7 +25,7 @@ import (
 
 // TestWatchKubelet counts the ends of the kubelet from the first look on: a packaged one ends again and again until it is configured.
 func TestWatchKubelet(t *testing.T) {
-	units, watch := systemdtest.New(), watchKubelet()
+	units, watch := systemdtest.New(), watchKubelet(&Facts{})
 	units.SetJournal(config.KubeletService, "last words")
 	for _, look := range []struct {
 		restarts uint32
@@ -67,24 +67,24 @@ func TestWatchPods(t *testing.T) {
 	}
 	f.Now = now.Add(-time.Minute)
 	old := ended("old", 6, now.Add(-time.Hour), now.Add(-2*time.Second))
-	rt.SetLogs("old", "Error: unknown flag: --foo")
+	rt.SetLogs("old", "Error: odd thing: --foo")
 	target := &plan.Target{Host: h, Runtime: rt}
 	look := func(w watch) plan.Watched { return w(t.Context(), target) }
 
 	write(now.Add(-2 * time.Hour))
 	rt.SetContainers(old)
-	if seen := look(watchPods(f)(config.APIServer)); seen.Hopeless == nil || !strings.Contains(seen.Hopeless.Error(), "unknown flag: --foo") {
+	if seen := look(watchPods(newLooker(f))(config.APIServer)); seen.Hopeless == nil || !strings.Contains(seen.Hopeless.Error(), "odd thing: --foo") {
 		t.Errorf("the manifest is older than the loop: %+v", seen)
 	}
 	write(now.Add(-time.Second))
-	watch := watchPods(f)(config.APIServer)
+	watch := watchPods(newLooker(f))(config.APIServer)
 	if seen := look(watch); seen.Hopeless != nil || !strings.Contains(seen.Status, "the kubelet has not started the new one yet") {
 		t.Errorf("the manifest is newer than the loop: %+v", seen)
 	}
 	h.Now = func() time.Time { return now.Add(time.Hour) }
 	for i := range uint32(3) {
 		c := ended(fmt.Sprint("new", i), i, now, now.Add(time.Duration(i)*time.Minute))
-		rt.SetLogs(c.ID, "Error: unknown flag: --bar")
+		rt.SetLogs(c.ID, "Error: odd thing: --bar")
 		rt.SetContainers(c, old)
 		if seen := look(watch); (seen.Hopeless != nil) != (i == 2) {
 			t.Errorf("the new manifest, attempt %d: %+v", i, seen)

@@ -67,6 +67,14 @@ func (p *patience) status(probe error) string {
 	return p.last.Status + ": " + firstLine(probe)
 }
 
+// hopeless is the error of a wait that makes no sense any more. answer is the last of the probe.
+func (p *patience) hopeless(what string, answer error) error {
+	if p.last.Hint != "" {
+		return fmt.Errorf("cannot wait until %s: %w%s\n%s", what, p.last.Hopeless, p.explain(), p.last.Hint)
+	}
+	return fmt.Errorf("cannot wait until %s: %w\nthe last answer: %w%s", what, p.last.Hopeless, answer, p.explain())
+}
+
 // explain is what was seen last, on lines of its own below the error.
 func (p *patience) explain() string {
 	text := ""

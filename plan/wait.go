@@ -59,6 +59,8 @@ type Watched struct {
 	Log []string
 	// Hopeless, when set, ends the wait at once.
 	Hopeless error
+	// Hint, when set, is what to do about it. Then the log has the cause, to which the probe's answer adds nothing.
+	Hint string
 }
 
 func (w Wait) String() string { return "wait until " + w.For }
@@ -101,7 +103,7 @@ func (w Wait) Apply(ctx context.Context, t *Target) error {
 		case now := <-seen:
 			p.note(now)
 			if now.Hopeless != nil {
-				return fmt.Errorf("cannot wait until %s: %w\nthe last answer: %w%s", w.For, now.Hopeless, last, p.explain())
+				return p.hopeless(w.For, last)
 			}
 		case answer := <-answers:
 			if answer == nil {

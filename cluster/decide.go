@@ -1,0 +1,119 @@
+package cluster
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kubewright/kubewright/host"
+)
+
+// decide looks for a cause that no waiting heals, and ends the verdict with it. It says whether there is one.
+func (s *scene) decide(component string, v *Verdict) bool {
+	attempts := s.attempts(component, s.Changed(component))
+	if len(attempts) == 0 || !attempts[0].Running && attempts[0].FinishedAt == 0 {
+		return s.decidePod(component, v)
+	}
+	if attempts[0].Running && s.decideLife(attempts[0], v) {
+		return true
+	}
+	// The newest that has ended: what could have been mended since is not among the causes.
+	i := slices.IndexFunc(attempts, func(c host.Container) bool { return c.FinishedAt != 0 })
+	if i < 0 || !notBefore(attempts[i].FinishedAt, s.history.began) {
+		return false
+	}
+	return s.decideEnd(attempts[i], v)
+}
+
+// decideEnd is about a container that has ended.
+func (s *scene) decideEnd(c host.Container, v *Verdict) bool {
+	lines, err := s.Runtime.Logs(s.ctx, c.ID, readLines)
+	line := failingLine(lines)
+	if err != nil || c.StartedAt == 0 || line == "" {
+		line = c.Message
+	}
+	how := fmt.Sprintf("%s ended with %s", c.Name, exit(c))
+	if c.Reason == "OOMKilled" {
+		v.end(how+": it needs more memory than it may have", "raise or remove its memory limit in the patch that it comes from, or give the machine more memory", lastLine(lines))
+		return true
+	}
+	if holder, port := s.holder(c.Name, line); holder != "" {
+		v.end(fmt.Sprintf("%s: port %s is taken by %s", how, port, holder), "end that process, or let one of the two use another port", line)
+		return true
+	}
+	if byOther(c) { // then its last words are not about its end
+		return false
+	}
+	found := find(c.Name, atEnd, line, lines, s.external())
+	if found == nil {
+		return false
+	}
+	evidence := []string{line}
+	if i := slices.IndexFunc(lines, found.inLog); i >= 0 {
+		evidence = []string{lines[i], line}
+	}
+	v.end(how+": "+found.says, found.hint, evidence...)
+	return true
+}
+
+// decideLife is about a container that runs.
+func (s *scene) decideLife(c host.Container, v *Verdict) bool {
+	lines, _ := s.Runtime.Logs(s.ctx, c.ID, readLines) // a log that is not there yet has no cause in it
+	for _, line := range slices.Backward(lines) {
+		if found := find(c.Name, inLife, line, lines, s.external()); found != nil && s.settled(c) {
+			v.end(fmt.Sprintf("%s runs, but %s", c.Name, found.says), found.hint, line)
+			return true
+		}
+	}
+	if c.Name == apiServer && s.Untrusted != nil {
+		v.end("kube-apiserver runs, but its certificate is not to be trusted", "look at the certificate in "+argsOf(apiServer)+
+			" (tls-cert-file), which must be of the cluster's CA, for this address, and valid now", s.Untrusted.Error())
+		return true
+	}
+	return false
+}
+
+// settled says that what a component that runs says of its peer is about the peer of now: that of before its manifest changed may
+// have been there for a moment.
+func (s *scene) settled(c host.Container) bool {
+	other := dependency(c.Name)
+	if other == "" || s.external() {
+		return true
+	}
+	peers := s.attempts(other, s.Changed(other))
+	return len(peers) > 0 && peers[0].Running && peers[0].StartedAt < c.StartedAt
+}
+
+// external says that etcd does not run here.
+func (s *scene) external() bool { return !slices.Contains(s.components, localEtcd) }
+
+// holder names who else has the port that a component can't listen on.
+func (s *scene) holder(component, line string) (name, port string) {
+	match := regexp.MustCompile(`:(\d+): bind: address already in use`).FindStringSubmatch(line)
+	if match == nil || s.Foreign == nil {
+		return "", ""
+	}
+	n, err := strconv.Atoi(match[1])
+	if err != nil {
+		return "", ""
+	}
+	return s.Foreign(component, n), match[1]
+}
+
+// end makes the verdict final. The evidence is lines as they were logged.
+func (v *Verdict) end(summary, hint string, evidence ...string) {
+	v.Fatal, v.Summary, v.Hint, v.Log = true, summary, hint, nil
+	for _, line := range evidence {
+		if line = brief(strings.TrimSpace(line)); line != "" {
+			v.Log = append(v.Log, line)
+		}
+	}
+}
+
+// exit is a container's exit code, and the reason where it says more.
+func exit(c host.Container) string {
+	c.Message = ""
+	return ended(c)
+}

@@ -1,0 +1,74 @@
+package cluster
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// JournalLine is a line of the kubelet's journal.
+type JournalLine struct {
+	At   time.Time
+	Text string
+}
+
+// decidePod is about a component without a container. Only the kubelet knows why: without an API server it tells nobody else.
+func (s *scene) decidePod(component string, v *Verdict) bool {
+	for _, line := range s.Journal {
+		if line.At.Before(s.Changed(component)) || !about(component, line.Text) {
+			continue
+		}
+		if found := find(component, ofPod, line.Text, nil, false); found != nil {
+			v.end(component+" does not start: "+found.says, found.hint, said(line.Text))
+			return true
+		}
+	}
+	return false
+}
+
+// about says whether the kubelet speaks of a static pod: by its name or by its manifest.
+func about(component, text string) bool {
+	return strings.Contains(text, `pod="kube-system/`+component+"-") || strings.Contains(text, "/"+component+`.yaml"`) ||
+		strings.Contains(text, `pod "`+component+"-")
+}
+
+// said is the part of a line of klog that tells what is wrong: its err, without the quotes that wrap each other.
+func said(line string) string {
+	match := regexp.MustCompile(` err=("(?:[^"\\]|\\.)*")`).FindStringSubmatch(line)
+	if match == nil {
+		if _, after, found := strings.Cut(line, " Error: "); found {
+			return after
+		}
+		return line
+	}
+	text, err := strconv.Unquote(match[1])
+	if err != nil {
+		return line
+	}
+	// failed to "StartContainer" for "etcd" with ErrImagePull: "failed to pull ..."
+	if reason, rest, found := strings.Cut(text, `: "`); found {
+		if inner, err := strconv.Unquote(`"` + rest); err == nil {
+			_, reason, _ = strings.Cut(reason, " with ")
+			return reason + ": " + inner
+		}
+	}
+	return text
+}
+
+// KubeletEnd is the verdict on a kubelet whose process has ended, by what it has logged since it was started; nil when that does
+// not tell a cause that no waiting heals. how says how it ended, foreign is as in Sight.
+func KubeletEnd(lines []string, how string, foreign func(component string, port int) string) *Verdict {
+	s := &scene{Sight: Sight{Foreign: foreign}}
+	line, v := failingLine(lines), &Verdict{}
+	if holder, port := s.holder(kubelet, line); holder != "" {
+		v.end("the kubelet "+how+": port "+port+" is taken by "+holder, "end that process, or let one of the two use another port", line)
+		return v
+	}
+	found := find(kubelet, atEnd, line, lines, false)
+	if found == nil {
+		return nil
+	}
+	v.end("the kubelet "+how+": "+found.says, found.hint, said(line))
+	return v
+}
