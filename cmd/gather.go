@@ -91,7 +91,7 @@ func (f *initFlags) gather(ctx context.Context, env *Env, h *host.Host, in *init
 	s.facts.Client = clients(s.facts, in.config.LocalAPIURL())
 	if !f.elsewhere() {
 		m := env.Machine.Preflight(h, s.target.Systemd, s.target.Runtime)
-		s.facts.Preflight = &m
+		s.facts.Preflight, s.facts.Listeners = &m, m.Listeners
 	}
 	return s, f.certificateKeyFor(s.facts)
 }

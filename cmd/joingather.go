@@ -123,7 +123,7 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 	facts.Client = clients(facts, "")
 	m := env.Machine.Preflight(h, s.target.Systemd, s.target.Runtime)
 	m.Downloaded = input.Read
-	facts.Preflight = &m
+	facts.Preflight, facts.Listeners = &m, m.Listeners
 	return facts, nil
 }
 

@@ -47,6 +47,8 @@ type Facts struct {
 
 	// Preflight has the checks' machine; nil skips them.
 	Preflight *preflight.Machine
+	// Listeners are the processes that listen on a TCP port; empty when they can't be found. Nil knows nothing.
+	Listeners func(port int) []preflight.Process
 	// Resume says what of the checks' findings is our own work.
 	Resume preflight.Resume
 	// PreflightReport is set by the preflight phase.

@@ -92,25 +92,25 @@ func (l *looker) untrusted() error {
 // own says whether it is certain that it is the component itself which listens where the probe asks.
 func (l *looker) own(p cluster.Probe) bool {
 	u, err := url.Parse(p.URL)
-	if err != nil || l.f.Preflight == nil || l.f.Preflight.Listeners == nil {
+	if err != nil || l.f.Listeners == nil {
 		return false
 	}
 	port, err := strconv.Atoi(u.Port())
 	if err != nil {
 		return false
 	}
-	all := l.f.Preflight.Listeners(port)
+	all := l.f.Listeners(port)
 	return len(all) > 0 && !slices.ContainsFunc(all, func(other preflight.Process) bool { return other.Name != p.Name })
 }
 
 // foreign names who else listens on a component's port. An earlier process of the component itself is on its way out.
 func foreign(f *Facts) func(component string, port int) string {
 	return func(component string, port int) string {
-		if f.Preflight == nil || f.Preflight.Listeners == nil {
+		if f.Listeners == nil {
 			return ""
 		}
 		var names []string
-		for _, p := range f.Preflight.Listeners(port) {
+		for _, p := range f.Listeners(port) {
 			if p.Name != component {
 				names = append(names, p.String())
 			}

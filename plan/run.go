@@ -112,7 +112,7 @@ func (r *Runner) step(ctx context.Context, phase string, step Step) (Change, err
 	if waits {
 		return c, nil // it has seen the condition hold; one slow answer to a second look would end a good run
 	}
-	after, err := step.Diff(ctx, r.Target)
+	after, err := afterwards(ctx, r.Target, step)
 	if err != nil {
 		return c, fmt.Errorf("cannot check %s after it was applied: %w", step, err)
 	}
@@ -131,6 +131,14 @@ func (r *Runner) left(ctx context.Context, step Step, c Change) *ObjectVersion {
 		return o.version(ctx, r.Target)
 	}
 	return nil
+}
+
+// afterwards compares again, after a step was applied.
+func afterwards(ctx context.Context, t *Target, step Step) (Change, error) {
+	if u, ok := step.(Unit); ok {
+		return u.started(ctx, t)
+	}
+	return step.Diff(ctx, t)
 }
 
 // record writes the journal. What leaves nothing behind (waits, pulled images) is not recorded.

@@ -28,6 +28,9 @@ type Unit struct {
 	StartedWhy   string
 }
 
+// notRunning is why a unit is started.
+const notRunning = "not running"
+
 func (u Unit) String() string { return "unit " + u.Name }
 
 // Diff looks at the unit's properties. Without systemd the change is Unknown.
@@ -63,11 +66,25 @@ func (u Unit) Diff(ctx context.Context, t *Target) (Change, error) {
 	return Change{Kind: Update, Why: strings.Join(why, ", ")}, nil
 }
 
+// started is Diff just after Apply: a process that has ended, and that systemd starts again, may get well. Who waits for it says
+// so, or why it does not.
+func (u Unit) started(ctx context.Context, t *Target) (Change, error) {
+	c, err := u.Diff(ctx, t)
+	if err != nil || c.Kind == Same || !u.Running {
+		return c, err
+	}
+	now, err := t.Systemd.Unit(ctx, u.Name)
+	if err != nil || now.SubState != "auto-restart" || c.Why != notRunning {
+		return c, err
+	}
+	return Change{}, nil
+}
+
 // restartReason says why the running process is not the one wanted; empty when it is.
 func (u Unit) restartReason(t *Target, now systemd.Unit) string {
 	switch {
 	case u.Running && now.ActiveState != "active":
-		return "not running"
+		return notRunning
 	case !u.Running && now.ActiveState == "failed":
 		return "failed"
 	case !u.Running && !ended(now):

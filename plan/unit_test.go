@@ -45,6 +45,27 @@ func TestEnableWithoutRestart(t *testing.T) {
 	}
 }
 
+// TestEndedAtOnce: a process that ends just after it was started, and is started again, is for the wait that follows.
+func TestEndedAtOnce(t *testing.T) {
+	u := plan.Unit{Name: "kubelet.service", Running: true}
+	for state, want := range map[string]string{"auto-restart": "", "dead": "cannot apply unit kubelet.service: it still differs afterwards: not running"} {
+		tg := newTarget(t)
+		units := tg.Systemd.(*systemdtest.Fake)
+		units.Set(systemd.Unit{Name: "kubelet.service"})
+		units.Started = func(name string) {
+			units.Set(systemd.Unit{Name: name, ActiveState: "activating", SubState: state, Result: "exit-code", ExecMainStatus: 1})
+		}
+		r := plan.Runner{Target: tg}
+		_, err := r.Run(t.Context(), plan.Plan{Sections: []plan.Section{{Phase: "p", Steps: []plan.Step{u}}}})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", state, err)
+		}
+		if c, err := u.Diff(t.Context(), tg); err != nil || c.Kind != plan.Update {
+			t.Errorf("%s: the next run leaves it as it is: %v, %v", state, c, err)
+		}
+	}
+}
+
 // TestFileFromTheFuture: after the clock was set back, a file is newer than any process. It must not restart one for ever.
 func TestFileFromTheFuture(t *testing.T) {
 	u := plan.Unit{Name: "kubelet.service", Enabled: true, Running: true, RestartOn: []string{"/etc/default/kubelet"}}

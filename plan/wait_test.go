@@ -73,6 +73,19 @@ func TestWaitPatience(t *testing.T) {
 	}
 }
 
+// A wait that knows the cause and what to do says nothing else.
+func TestWaitEndsWithHint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := plan.Wait{For: "it answers", Probe: down, Watch: func(context.Context, *plan.Target) plan.Watched {
+			return plan.Watched{Status: "s", Log: []string{"flag not defined: -x"}, Hopeless: errors.New("it does not know a flag"), Hint: "mend it"}
+		}}
+		const want = "cannot wait until it answers: it does not know a flag\n  | flag not defined: -x\nmend it"
+		if err := w.Apply(t.Context(), newTarget(t)); err == nil || err.Error() != want {
+			t.Errorf("Apply: %v", err)
+		}
+	})
+}
+
 func TestWaitEndsWhenHopeless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string

@@ -1,0 +1,49 @@
+package cmd
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/systemd"
+)
+
+// A worker's kubelet that will never work ends the join at once: neither health nor a certificate is waited for.
+func TestJoinKubeletEnds(t *testing.T) {
+	c := newCluster(t)
+	m := newMachine(t, c, "w1")
+	const line = `E1126 00:54:59.592842    3504 run.go:72] "command failed" err="failed to parse kubelet flag: unknown flag: --no-such-flag"`
+	m.systemd.Started = func(name string) {
+		m.systemd.SetJournal(name, "Started kubelet.service", line, "kubelet.service: Failed with result 'exit-code'.")
+		u, err := m.systemd.Unit(t.Context(), name)
+		if err != nil {
+			t.Error(err)
+		}
+		u.ActiveState, u.SubState, u.Result, u.ExecMainStatus = "activating", "auto-restart", "exit-code", 1
+		m.systemd.Set(u)
+	}
+	code, stdout, stderr := m.run(c.joins()...)
+	_, said, _ := strings.Cut(stderr, "\nerror: ")
+	if code != 1 || strings.Count(said, "--no-such-flag") != 1 {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	for _, want := range []string{"the kubelet ended (exit-code, status 1): it does not know a flag\n", "\n  | failed to parse kubelet flag: unknown flag: --no-such-flag\n",
+		"\nmend it in KUBELET_EXTRA_ARGS", "\nwhat is done stays; run the same command again"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no %q in:\n%s", want, said)
+		}
+	}
+	// What was written before the process was started is about another one.
+	m.systemd.Started = func(name string) {
+		u, err := m.systemd.Unit(t.Context(), name)
+		if err != nil {
+			t.Error(err)
+		}
+		u.MainStart = time.Now().Add(time.Second)
+		m.systemd.Set(u)
+		m.kubelet()
+	}
+	m.systemd.Set(systemd.Unit{Name: config.KubeletService, LoadState: "loaded"})
+	joined(t, m, c.joins()...)
+}
