@@ -37,6 +37,8 @@ type cause struct {
 }
 
 const (
+	noStart   = "the container runtime can't start it"
+	badValue  = "a flag has a value that it does not take"
 	mendFlag  = "mend it in {args}, or in the patch that it comes from"
 	mendFiles = "mend or remove the file that is named: what kubewright made itself, and is not of a CA, it makes again"
 	mendImage = "pull the image, or mend its name in the patch or the configuration that it comes from"
@@ -46,56 +48,88 @@ const (
 // causes_test.go has whole lines of theirs.
 func causes() []cause {
 	return []cause{
-		{in: []string{kubelet}, signs: []string{"failed to load kubelet config file", "failed to validate kubelet configuration", "kubeletconfiguration"},
-			says: "its configuration is wrong", hint: "mend the KubeletConfiguration, or the patch kubeletconfiguration, that /var/lib/kubelet/config.yaml is made of"},
-		{signs: []string{"unknown flag: ", "unknown shorthand flag: ", "flag provided but not defined: "}, says: "it does not know a flag", hint: mendFlag},
-		{signs: []string{"invalid argument ", "invalid value ", "invalid boolean value ", "failed to verify flags", "unrecognized feature gate",
-			"is not a valid mode", "is not a valid cidr", "is not in the list of known controllers"}, says: "a flag has a value that it does not take", hint: mendFlag},
-		{signs: []string{"admission-plugins plugin "}, with: []string{"is unknown"}, says: "a flag has a value that it does not take", hint: mendFlag},
-		{in: []string{kubelet}, signs: []string{"running with swap on is not supported"}, says: "it does not run with swap", hint: "run: swapoff -a"},
-		{in: []string{kubelet}, signs: []string{"validate service connection", "failed to create runtime service", "container runtime"},
-			with: []string{"no such file or directory", "unknown service runtime.v1", "permission denied", "error reading server preface"},
-			sure: true, says: "there is no container runtime at its socket", hint: "set nodeRegistration.criSocket, or --cri-socket, to the socket of the runtime, and leave " +
-				"containerRuntimeEndpoint out of patches"},
-		{signs: []string{"no space left on device", "disk quota exceeded"}, says: "the disk is full", hint: "make room on the file system of the path that is named"},
+		{in: []string{kubelet},
+			signs: []string{"failed to load kubelet config file", "failed to validate kubelet configuration", "kubeletconfiguration"},
+			says:  "its configuration is wrong",
+			hint:  "mend the KubeletConfiguration, or the patch kubeletconfiguration, that /var/lib/kubelet/config.yaml is made of"},
+		{signs: []string{"unknown flag: ", "unknown shorthand flag: ", "flag provided but not defined: "},
+			says: "it does not know a flag", hint: mendFlag},
+		{signs: []string{`invalid argument "`, `invalid argument \"`, `invalid value "`, `invalid boolean value "`, "failed to verify flags", "unrecognized feature gate",
+			"is not a valid mode", "is not a valid cidr", "is not in the list of known controllers"},
+			says: badValue, hint: mendFlag},
+		{signs: []string{"admission-plugins plugin "}, with: []string{"is unknown"},
+			says: badValue, hint: mendFlag},
+		{in: []string{kubelet}, signs: []string{"running with swap on is not supported"},
+			says: "it does not run with swap", hint: "run: swapoff -a"},
+		{in: []string{kubelet}, sure: true,
+			signs: []string{"validate service connection", "failed to create runtime service"},
+			with:  []string{"no such file or directory", "unknown service runtime.v1", "permission denied", "error reading server preface"},
+			says:  "there is no container runtime at its socket",
+			hint: "set nodeRegistration.criSocket, or --cri-socket, to the socket of the runtime, and leave containerRuntimeEndpoint out of " +
+				"patches"},
+		{signs: []string{"no space left on device", "disk quota exceeded"},
+			says: "the disk is full", hint: "make room on the file system that it writes to"},
 		{signs: []string{"failed to find any pem data", "private key does not match public key", "malformed certificate", "malformed pem",
-			"does not contain a valid rsa or ecdsa private key", "does not contain any valid", "error loading ca bundle", "failed to parse service-account",
-			"x509: ", "asn1: "}, says: "a certificate or key is no good", hint: mendFiles},
-		{signs: []string{"couldn't get version/kind", "error decoding", "error while parsing file", "error loading config file", "strict decoding error",
-			"cannot unmarshal"}, says: "a configuration file can't be read", hint: mendFiles},
-		{signs: []string{"permission denied", "operation not permitted"}, says: "it may not do what it has to",
+			"does not contain a valid rsa or ecdsa private key", "does not contain any valid", "error loading ca bundle",
+			"failed to parse service-account", "x509: ", "asn1: "},
+			says: "a certificate or key is no good", hint: mendFiles},
+		{signs: []string{"couldn't get version/kind", "error decoding", "error while parsing file", "error loading config file",
+			"strict decoding error", "cannot unmarshal"},
+			says: "a configuration file can't be read", hint: mendFiles},
+		{signs: []string{"permission denied", "operation not permitted"},
+			says: "it may not do what it has to",
 			hint: "look at the rights of the path that is named, and at the security context in patches"},
 		{in: []string{localEtcd}, signs: []string{"failed to open database", "invalid database", "crc mismatch", "wal: ", "snap: "},
-			says: "its data is damaged or not etcd's", hint: "move its data directory away if nobody needs it, or restore a snapshot"},
+			says: "its data is damaged or not etcd's",
+			hint: "move its data directory away if nobody needs it, or restore a snapshot"},
 		{in: []string{localEtcd}, signs: []string{"cluster id mismatch", "permanently removed from the cluster", "couldn't find local name",
 			"member count is unequal", "mismatch member id", "unmatched member while checking peerurls"},
-			says: "its data is of another cluster, or of a member that is not there any more", hint: "move its data directory away if nobody needs it"},
-		{in: []string{apiServer}, signs: []string{"etcd grpc connection not ready"}, log: []string{"connection refused", "no route to host", "i/o timeout",
-			"network is unreachable", "no such host"}, sure: true, external: true, says: "etcd does not answer",
-			hint: "look at etcd.external.endpoints, and whether etcd runs there and lets this machine reach it"},
-		{in: []string{localEtcd}, place: inLife, signs: []string{"failed to publish local member to cluster"}, log: []string{"prober detected unhealthy status"},
-			says: "its data is of a cluster of several members, and the others do not answer",
-			hint: "if it is data of another cluster that nobody needs, move its data directory away; else start the other members"},
-		{in: []string{apiServer}, place: inLife, signs: []string{"authentication handshake failed: "}, with: []string{"x509: ", "remote error: tls: "},
-			says: "it and etcd do not trust each other's certificates", hint: "etcd's certificates, and those in {args}, must be of the CA in etcd/ca.crt, and valid now"},
-		{signs: []string{"no such file or directory", "executable file not found"}, says: "a file is not there that it needs",
-			hint: "is it mounted? look at {args}, extraVolumes and patches"},
-		{in: []string{kubelet}, signs: []string{"failed to run kubelet: "}, says: "it does not run like this", hint: "look at its configuration, and at {args}"},
-		{signs: []string{"cannot start a stopped process"}, says: "it was killed before it could start",
+			says: "its data is of another cluster, or of a member that is not there any more",
+			hint: "move its data directory away if nobody needs it"},
+		{in: []string{apiServer}, external: true, sure: true,
+			signs: []string{"etcd grpc connection not ready"},
+			log:   []string{"connection refused", "no route to host", "i/o timeout", "network is unreachable", "no such host"},
+			says:  "etcd does not answer",
+			hint:  "look at etcd.external.endpoints, and whether etcd runs there and lets this machine reach it"},
+		{signs: []string{"no such file or directory", "executable file not found"},
+			says: "a file is not there that it needs", hint: "is it mounted? look at {args}, extraVolumes and patches"},
+		{in: []string{kubelet}, signs: []string{"failed to run kubelet: "},
+			says: "it does not run like this", hint: "look at its configuration, and at {args}"},
+		{signs: []string{"cannot start a stopped process"},
+			says: "it was killed before it could start",
 			hint: "a memory limit that is too low does that: raise or remove it in the patch that it comes from"},
 
-		{place: ofPod, signs: []string{"with errimageneverpull", "with invalidimagename"}, says: "its image is not there", hint: mendImage},
+		{place: inLife, in: []string{localEtcd},
+			signs: []string{"failed to publish local member to cluster"}, log: []string{"x509: "},
+			says: "it does not trust the certificates of the other members",
+			hint: "the certificates of all members must be of the same CA, etcd/ca.crt, and valid now"},
+		{place: inLife, in: []string{localEtcd},
+			signs: []string{"failed to publish local member to cluster"}, log: []string{"prober detected unhealthy status"},
+			says: "its data is of a cluster of several members, and the others do not answer",
+			hint: "if it is data of another cluster that nobody needs, move its data directory away; else start the other members"},
+		{place: inLife, in: []string{apiServer},
+			signs: []string{"authentication handshake failed: "}, with: []string{"x509: ", "remote error: tls: "},
+			says: "it and etcd do not trust each other's certificates",
+			hint: "etcd's certificates, and those in {args}, must be of the CA in etcd/ca.crt, and valid now"},
+
+		{place: ofPod, signs: []string{"with errimageneverpull", "with invalidimagename"},
+			says: "its image is not there", hint: mendImage},
 		{place: ofPod, signs: []string{"with errimagepull", "with imagepullbackoff", "failed to get sandbox image"},
-			with: []string{"not found", "manifest unknown", "no such host", "connection refused", "no route to host", "network is unreachable", "unauthorized",
-				"denied", "forbidden", "invalid reference format", "x509: "}, says: "its image can't be pulled", hint: mendImage},
-		{place: ofPod, signs: []string{"expected cgroupspath to be of format"}, says: "the container runtime and the kubelet use different cgroup drivers",
-			hint: "configure one driver in the runtime, for all of it (containerd: SystemdCgroup), and restart it and the kubelet"},
-		{place: ofPod, signs: []string{"hostpath type check failed"}, says: "a path is not there that it mounts", hint: "mend extraVolumes, or the patch that it comes from"},
-		{place: ofPod, signs: []string{"with createcontainerconfigerror", "could not process manifest file"}, says: "its manifest is wrong",
-			hint: "mend the patch that it comes from"},
+			with: []string{"not found", "manifest unknown", "no such host", "connection refused", "no route to host",
+				"network is unreachable", "unauthorized", "denied", "forbidden", "invalid reference format", "x509: "},
+			says: "its image can't be pulled", hint: mendImage},
+		{place: ofPod, signs: []string{"expected cgroupspath to be of format"},
+			says: "the container runtime and the kubelet use different cgroup drivers",
+			hint: "configure one driver in all of the runtime (containerd: SystemdCgroup), and restart it and the kubelet"},
+		{place: ofPod, signs: []string{"hostpath type check failed"},
+			says: "a path is not there that it mounts", hint: "mend extraVolumes, or the patch that it comes from"},
+		{place: ofPod, signs: []string{"with createcontainerconfigerror", "could not process manifest file"},
+			says: "its manifest is wrong", hint: "mend the patch that it comes from"},
+		{place: ofPod, signs: []string{"with createcontainererror", "with runcontainererror"}, with: []string{"no such file or directory"},
+			says: noStart, hint: "look at the path that is named, and at patches"},
 		{place: ofPod, signs: []string{"with createpodsandboxerror", "with createcontainererror", "with runcontainererror"},
-			with: []string{"no such file or directory", "permission denied", "executable file not found", "no space left on device"},
-			says: "the container runtime can't start it", hint: "look at the path that is named, and at patches"},
+			with: []string{"permission denied", "executable file not found", "no space left on device", "resolv.conf: no such file"},
+			says: noStart, hint: "look at the path that is named, and at patches"},
 	}
 }
 
@@ -103,7 +137,8 @@ func causes() []cause {
 func find(component string, p place, message string, log []string, external bool) *cause {
 	message = strings.ToLower(message)
 	// A peer may come later, whatever else the message says of it. So may what the kubelet asks the cluster to sign.
-	passing := p == atEnd && (unreachable(message) || hasOne(message, []string{"dial unix", "certificate signing request"}))
+	passing := p == atEnd && (unreachable(message) || hasOne(message, []string{"dial unix", "certificate signing request", "unavailable",
+		"timeout", "timed out", "temporary failure"}))
 	for _, c := range causes() {
 		switch {
 		case c.place != p || passing && !c.sure || c.external && !external:
@@ -116,6 +151,14 @@ func find(component string, p place, message string, log []string, external bool
 		}
 	}
 	return nil
+}
+
+// evidence is the message, after what else of the log makes it one of this cause.
+func (c *cause) evidence(message string, log []string) []string {
+	if i := slices.IndexFunc(log, c.inLog); i >= 0 {
+		return []string{log[i], message}
+	}
+	return []string{message}
 }
 
 // inLog says whether a line is what else has to be in the log.

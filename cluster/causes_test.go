@@ -78,40 +78,55 @@ func TestDecide(t *testing.T) {
 		want      *Verdict // nil: it goes on
 	}{
 		"flag": {all: []*machineOf{end(scheduler, "Error", 1, "Error: unknown flag: --foo")}, component: scheduler,
-			want: &Verdict{Summary: "kube-scheduler ended with exit code 1: it does not know a flag", Log: []string{"Error: unknown flag: --foo"},
+			want: &Verdict{Summary: "kube-scheduler ended with exit code 1: it does not know a flag",
+				Log:  []string{"Error: unknown flag: --foo"},
 				Hint: "mend it in scheduler.extraArgs, or in the patch that it comes from"}},
 		"flag, killed": {all: []*machineOf{end(scheduler, "Error", 137, "Error: unknown flag: --foo")}, component: scheduler},
-		"OOM": {all: []*machineOf{end(apiServer, "OOMKilled", 137, "E1126 00:48:57.5 1 options.go:205] The manifest file is empty, ignoring.", "bye")}, component: apiServer,
-			want: &Verdict{Summary: "kube-apiserver ended with exit code 137 (OOMKilled): it needs more memory than it may have", Log: []string{"bye"},
+		"OOM": {all: []*machineOf{end(apiServer, "OOMKilled", 137,
+			"E1126 00:48:57.5 1 options.go:205] The manifest file is empty, ignoring.", "bye")}, component: apiServer,
+			want: &Verdict{Summary: "kube-apiserver ended with exit code 137 (OOMKilled): it needs more memory than it may have",
+				Log:  []string{"bye"},
 				Hint: "raise or remove its memory limit in the patch that it comes from, or give the machine more memory"}},
 		"port of nobody known": {all: []*machineOf{end(apiServer, "Error", 1, port)}, component: apiServer},
-		"port of another": {all: []*machineOf{end(apiServer, "Error", 1, port)}, component: apiServer, sight: Sight{Foreign: nginx},
+		"port of another": {all: []*machineOf{end(apiServer, "Error", 1, port)}, component: apiServer,
+			sight: Sight{Foreign: nginx},
 			want: &Verdict{Summary: "kube-apiserver ended with exit code 1: port 6443 is taken by nginx (pid 7)",
 				Log:  []string{`"command failed" err="failed to listen on 0.0.0.0:6443: listen tcp 0.0.0.0:6443: bind: address already in use"`},
 				Hint: "end that process, or let one of the two use another port"}},
 		"external etcd": {all: []*machineOf{end(apiServer, "Error", 1, refused, gaveUp)}, component: apiServer,
-			want: &Verdict{Summary: "kube-apiserver ended with exit code 1: etcd does not answer", Log: []string{brief(refused), brief(gaveUp)},
+			want: &Verdict{Summary: "kube-apiserver ended with exit code 1: etcd does not answer", Log: []string{brief(refused),
+				brief(gaveUp)},
 				Hint: "look at etcd.external.endpoints, and whether etcd runs there and lets this machine reach it"}},
 		"external etcd is slow": {all: []*machineOf{end(apiServer, "Error", 1, gaveUp)}, component: apiServer},
-		"own etcd":              {all: []*machineOf{end(apiServer, "Error", 1, refused, gaveUp)}, component: apiServer, others: []string{localEtcd}},
-		"etcd without quorum": {all: []*machineOf{running(end(localEtcd, "", 0, prober, publish, "{}"))}, component: localEtcd, others: []string{localEtcd},
+		"own etcd": {all: []*machineOf{end(apiServer, "Error", 1, refused, gaveUp)}, component: apiServer,
+			others: []string{localEtcd}},
+		"etcd without quorum": {all: []*machineOf{running(end(localEtcd, "", 0, prober, publish, "{}"))}, component: localEtcd,
+			others: []string{localEtcd},
 			want: &Verdict{Summary: "etcd runs, but its data is of a cluster of several members, and the others do not answer",
-				Log:  []string{"failed to publish local member to cluster through raft: context deadline exceeded"},
+				Log: []string{"prober detected unhealthy status: dial tcp 10.0.0.9:2380: connect: connection refused",
+					"failed to publish local member to cluster through raft: context deadline exceeded"},
 				Hint: "if it is data of another cluster that nobody needs, move its data directory away; else start the other members"}},
-		"etcd is slow": {all: []*machineOf{running(end(localEtcd, "", 0, publish))}, component: localEtcd, others: []string{localEtcd}},
-		"etcd's certificate": {all: []*machineOf{running(end(localEtcd, "", 0)), later(running(end(apiServer, "", 0, x509)))}, component: apiServer, others: []string{localEtcd},
-			want: &Verdict{Summary: "kube-apiserver runs, but it and etcd do not trust each other's certificates", Log: []string{brief(x509)},
+		"etcd is slow": {all: []*machineOf{running(end(localEtcd, "", 0, publish))}, component: localEtcd,
+			others: []string{localEtcd}},
+		"etcd's certificate": {all: []*machineOf{running(end(localEtcd, "", 0)), later(running(end(apiServer, "", 0, x509)))},
+			component: apiServer, others: []string{localEtcd},
+			want: &Verdict{Summary: "kube-apiserver runs, but it and etcd do not trust each other's certificates",
+				Log:  []string{brief(x509)},
 				Hint: "etcd's certificates, and those in apiServer.extraArgs, must be of the CA in etcd/ca.crt, and valid now"}},
-		"etcd's certificate, before etcd was replaced": {all: []*machineOf{later(running(end(localEtcd, "", 0))), running(end(apiServer, "", 0, x509))},
+		"etcd's certificate, before etcd was replaced": {all: []*machineOf{later(running(end(localEtcd, "", 0))),
+			running(end(apiServer, "", 0, x509))},
 			component: apiServer, others: []string{localEtcd}},
 		"no such program": {all: []*machineOf{end(apiServer, "StartError", 128)}, component: apiServer},
 		"image": {component: scheduler, sight: Sight{Journal: []JournalLine{{time.Unix(1, 0), podLine}}},
-			want: &Verdict{Summary: "kube-scheduler does not start: its image is not there", Log: []string{`ErrImageNeverPull: Container image "x:nope" is not present with pull policy of Never`},
+			want: &Verdict{Summary: "kube-scheduler does not start: its image is not there",
+				Log:  []string{`ErrImageNeverPull: Container image "x:nope" is not present with pull policy of Never`},
 				Hint: "pull the image, or mend its name in the patch or the configuration that it comes from"}},
 		"image of another": {component: apiServer, sight: Sight{Journal: []JournalLine{{time.Unix(1, 0), podLine}}}},
-		"image of before its manifest changed": {component: scheduler, sight: Sight{Journal: []JournalLine{{time.Unix(1, 0), podLine}},
+		"image of before its manifest changed": {component: scheduler, sight: Sight{Journal: []JournalLine{{time.Unix(1, 0),
+			podLine}},
 			Changed: func(string) time.Time { return time.Unix(2, 0) }}},
-		"image of before it ran": {all: []*machineOf{running(end(scheduler, "", 0))}, component: scheduler, sight: Sight{Journal: []JournalLine{{time.Unix(1, 0), podLine}}}},
+		"image of before it ran": {all: []*machineOf{running(end(scheduler, "", 0))}, component: scheduler,
+			sight: Sight{Journal: []JournalLine{{time.Unix(1, 0), podLine}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rt := machine()
@@ -148,16 +163,20 @@ const podLine = `E1126 00:48:16.4 1522 pod_workers.go:1338] "Error syncing pod, 
 // TestKubeletEnd is about the last words of a kubelet.
 func TestKubeletEnd(t *testing.T) {
 	line := `E1126 00:54:59.592842    3504 run.go:72] "command failed" err="failed to parse kubelet flag: unknown flag: --no-such-flag"`
-	v := KubeletEnd([]string{"Started kubelet.service", line, "kubelet.service: Main process exited, code=exited, status=1/FAILURE"}, "ended (exit-code, status 1)", nil)
+	v := KubeletEnd([]string{"Started kubelet.service", line,
+		"kubelet.service: Main process exited, code=exited, status=1/FAILURE"}, "ended (exit-code, status 1)", nil)
 	if v == nil || !v.Fatal || v.Summary != "the kubelet ended (exit-code, status 1): it does not know a flag" ||
-		!cmp.Equal(v.Log, []string{"failed to parse kubelet flag: unknown flag: --no-such-flag"}) || !strings.Contains(v.Hint, "/etc/default/kubelet") {
+		!cmp.Equal(v.Log, []string{"failed to parse kubelet flag: unknown flag: --no-such-flag"}) || !strings.Contains(v.Hint,
+		"/etc/default/kubelet") {
 		t.Errorf("%+v", v)
 	}
 	port := `E1126 1 server.go:1] "Failed to listen and serve" err="listen tcp 0.0.0.0:10250: bind: address already in use"`
-	if v := KubeletEnd([]string{port}, "ended", func(string, int) string { return "nc (pid 1)" }); v == nil || !strings.Contains(v.Summary, "port 10250 is taken by nc (pid 1)") {
+	if v := KubeletEnd([]string{port}, "ended", func(string, int) string { return "nc (pid 1)" }); v == nil ||
+		!strings.Contains(v.Summary, "port 10250 is taken by nc (pid 1)") {
 		t.Errorf("%+v", v)
 	}
-	for _, passing := range []string{port, "", `E1126 1 run.go:72] "command failed" err="failed to run Kubelet: cannot create certificate signing request: Forbidden"`} {
+	for _, passing := range []string{port, "",
+		`E1126 1 run.go:72] "command failed" err="failed to run Kubelet: cannot create certificate signing request: Forbidden"`} {
 		if v := KubeletEnd([]string{passing}, "ended", nil); v != nil {
 			t.Errorf("%s: %+v", passing, v)
 		}

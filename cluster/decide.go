@@ -36,11 +36,13 @@ func (s *scene) decideEnd(c host.Container, v *Verdict) bool {
 	}
 	how := fmt.Sprintf("%s ended with %s", c.Name, exit(c))
 	if c.Reason == "OOMKilled" {
-		v.end(how+": it needs more memory than it may have", "raise or remove its memory limit in the patch that it comes from, or give the machine more memory", lastLine(lines))
+		v.end(how+": it needs more memory than it may have",
+			"raise or remove its memory limit in the patch that it comes from, or give the machine more memory", lastLine(lines))
 		return true
 	}
 	if holder, port := s.holder(c.Name, line); holder != "" {
-		v.end(fmt.Sprintf("%s: port %s is taken by %s", how, port, holder), "end that process, or let one of the two use another port", line)
+		v.end(fmt.Sprintf("%s: port %s is taken by %s", how, port, holder),
+			"end that process, or let one of the two use another port", line)
 		return true
 	}
 	if byOther(c) { // then its last words are not about its end
@@ -50,11 +52,7 @@ func (s *scene) decideEnd(c host.Container, v *Verdict) bool {
 	if found == nil {
 		return false
 	}
-	evidence := []string{line}
-	if i := slices.IndexFunc(lines, found.inLog); i >= 0 {
-		evidence = []string{lines[i], line}
-	}
-	v.end(how+": "+found.says, found.hint, evidence...)
+	v.end(how+": "+found.says, found.hint, found.evidence(line, lines)...)
 	return true
 }
 
@@ -63,7 +61,7 @@ func (s *scene) decideLife(c host.Container, v *Verdict) bool {
 	lines, _ := s.Runtime.Logs(s.ctx, c.ID, readLines) // a log that is not there yet has no cause in it
 	for _, line := range slices.Backward(lines) {
 		if found := find(c.Name, inLife, line, lines, s.external()); found != nil && s.settled(c) {
-			v.end(fmt.Sprintf("%s runs, but %s", c.Name, found.says), found.hint, line)
+			v.end(fmt.Sprintf("%s runs, but %s", c.Name, found.says), found.hint, found.evidence(line, lines)...)
 			return true
 		}
 	}

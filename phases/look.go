@@ -39,7 +39,8 @@ func newLooker(f *Facts) *looker {
 // look judges components.
 func (l *looker) look(ctx context.Context, t *plan.Target, components ...string) []*cluster.Verdict {
 	return l.history.Look(ctx, cluster.Sight{
-		Runtime: t.Runtime, Changed: manifestTimes(t), Journal: l.journal(ctx, t), Foreign: foreign(l.f), Untrusted: l.untrusted(),
+		Runtime: t.Runtime, Changed: manifestTimes(t), Journal: l.journal(ctx, t), Foreign: foreign(l.f),
+		Untrusted: l.untrusted(),
 	}, components...)
 }
 
