@@ -40,7 +40,6 @@ const (
 	noStart   = "the container runtime can't start it"
 	badValue  = "a flag has a value that it does not take"
 	mendFlag  = "mend it in {args}, or in the patch that it comes from"
-	mendFiles = "mend or remove the file that is named: what kubewright made itself, and is not of a CA, it makes again"
 	mendImage = "pull the image, or mend its name in the patch or the configuration that it comes from"
 )
 
@@ -72,10 +71,11 @@ func causes() []cause {
 		{signs: []string{"failed to find any pem data", "private key does not match public key", "malformed certificate", "malformed pem",
 			"does not contain a valid rsa or ecdsa private key", "does not contain any valid", "error loading ca bundle",
 			"failed to parse service-account", "x509: ", "asn1: "},
-			says: "a certificate or key is no good", hint: mendFiles},
+			says: "a certificate or key is no good",
+			hint: "look at the files that {args} and its manifest name: what kubewright made, but for a CA, it makes again once it is removed"},
 		{signs: []string{"couldn't get version/kind", "error decoding", "error while parsing file", "error loading config file",
 			"strict decoding error", "cannot unmarshal"},
-			says: "a configuration file can't be read", hint: mendFiles},
+			says: "a configuration file can't be read", hint: "mend the file that is named"},
 		{signs: []string{"permission denied", "operation not permitted"},
 			says: "it may not do what it has to",
 			hint: "look at the rights of the path that is named, and at the security context in patches"},

@@ -160,6 +160,30 @@ func TestDecide(t *testing.T) {
 const podLine = `E1126 00:48:16.4 1522 pod_workers.go:1338] "Error syncing pod, skipping" err="failed to \"StartContainer\" for \"kube-scheduler\" with ` +
 	`ErrImageNeverPull: \"Container image \\\"x:nope\\\" is not present with pull policy of Never\"" pod="kube-system/kube-scheduler-cp1" podUID="11"`
 
+// TestPeerOfNow is about an API server that started before its etcd: only what it says after etcd was seen is about that one.
+func TestPeerOfNow(t *testing.T) {
+	const x509 = `W1126 desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: unknown authority" `
+	h, rt := NewHistory(time.Time{}), machine()
+	api, etcd := host.Container{ID: "a", Name: apiServer, PodName: "kube-apiserver-cp1", Running: true, StartedAt: 1},
+		host.Container{ID: "e", Name: localEtcd, PodName: "etcd-cp1", Running: true, StartedAt: 2}
+	for i, step := range []struct {
+		all   []host.Container
+		log   []string
+		fatal bool
+	}{
+		{[]host.Container{api}, []string{x509 + "1"}, false},
+		{[]host.Container{api, etcd}, []string{x509 + "1", x509 + "2"}, false},
+		{[]host.Container{api, etcd}, []string{x509 + "1", x509 + "2"}, false},
+		{[]host.Container{api, etcd}, []string{x509 + "1", x509 + "2", x509 + "3"}, true},
+	} {
+		rt.SetContainers(step.all...)
+		rt.SetLogs("a", step.log...)
+		if v := h.Look(t.Context(), Sight{Runtime: rt, Changed: unchanged}, localEtcd, apiServer)[1]; v.Fatal != step.fatal {
+			t.Errorf("look %d: %+v", i, v)
+		}
+	}
+}
+
 // TestKubeletEnd is about the last words of a kubelet.
 func TestKubeletEnd(t *testing.T) {
 	line := `E1126 00:54:59.592842    3504 run.go:72] "command failed" err="failed to parse kubelet flag: unknown flag: --no-such-flag"`

@@ -60,7 +60,7 @@ func (s *scene) decideEnd(c host.Container, v *Verdict) bool {
 func (s *scene) decideLife(c host.Container, v *Verdict) bool {
 	lines, _ := s.Runtime.Logs(s.ctx, c.ID, readLines) // a log that is not there yet has no cause in it
 	for _, line := range slices.Backward(lines) {
-		if found := find(c.Name, inLife, line, lines, s.external()); found != nil && s.settled(c) {
+		if found := find(c.Name, inLife, line, lines, s.external()); found != nil && s.settled(c, line, lines) {
 			v.end(fmt.Sprintf("%s runs, but %s", c.Name, found.says), found.hint, found.evidence(line, lines)...)
 			return true
 		}
@@ -74,14 +74,24 @@ func (s *scene) decideLife(c host.Container, v *Verdict) bool {
 }
 
 // settled says that what a component that runs says of its peer is about the peer of now: that of before its manifest changed may
-// have been there for a moment.
-func (s *scene) settled(c host.Container) bool {
+// have been there for a moment, and not be gone from the log. What was logged when the peer was first seen may be about either.
+func (s *scene) settled(c host.Container, line string, log []string) bool {
 	other := dependency(c.Name)
 	if other == "" || s.external() {
 		return true
 	}
 	peers := s.attempts(other, s.Changed(other))
-	return len(peers) > 0 && peers[0].Running && peers[0].StartedAt < c.StartedAt
+	if len(peers) == 0 || !peers[0].Running {
+		return false
+	}
+	if peers[0].StartedAt < c.StartedAt {
+		return true
+	}
+	pair := c.ID + " " + peers[0].ID
+	if _, known := s.history.before[pair]; !known {
+		s.history.before[pair] = log
+	}
+	return !slices.Contains(s.history.before[pair], line)
 }
 
 // external says that etcd does not run here.

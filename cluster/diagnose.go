@@ -42,12 +42,14 @@ type History struct {
 	early  map[string]bool           // by ID; false for one that started after earlyStarts others
 	starts map[string]int            // by component
 	images uint64                    // the most that they ever took, in bytes
+	before map[string][]string       // by a container and the one that it needs: its log when that was first seen to run
 }
 
 // NewHistory makes one for a run that began at that time. Nothing is hopeless because of what ended before the run: its cause may
 // have been mended since.
 func NewHistory(began time.Time) *History {
-	return &History{began: began, ends: map[string]host.Container{}, early: map[string]bool{}, starts: map[string]int{}}
+	return &History{began: began, ends: map[string]host.Container{}, early: map[string]bool{}, starts: map[string]int{},
+		before: map[string][]string{}}
 }
 
 // Sight is what a look at the machine goes by.

@@ -53,7 +53,7 @@ func failures(m *bed.Machine) []failure {
 			seen: inLog("kube-apiserver", "x509: ")},
 		{name: "unreadable key", extra: ofOther("apiServer", "{name: tls-private-key-file, value: /other/bad.key}"),
 			cause: "kube-apiserver ended with exit code 1: a certificate or key is no good",
-			line:  "tls: failed to find any PEM data in key input", hint: "mend or remove the file",
+			line:  "tls: failed to find any PEM data in key input", hint: "it makes again once it is removed",
 			seen: inLog("kube-apiserver", "failed to find any PEM data")},
 		{name: "wrong cgroup driver", prepare: otherDriver(m),
 			cause: "does not start: the container runtime and the kubelet use different cgroup drivers",
