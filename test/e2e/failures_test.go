@@ -23,8 +23,8 @@ type failure struct {
 	cause   string
 	line    string
 	hint    string
-	// reset are more arguments of the reset afterwards.
-	reset []string
+	// args are more arguments of init, reset those of the reset afterwards.
+	args, reset []string
 	// seen finds when the cause could be seen first.
 	seen func(*testing.T, *bed.Machine) time.Time
 }
@@ -70,7 +70,7 @@ func (f failure) run(t *testing.T, m *bed.Machine) {
 		defer f.prepare(t)()
 	}
 	began := time.Now()
-	r := run(m, "kubewright", "init", "--config", configPath, "--ignore-preflight-errors", "all")
+	r := run(m, append([]string{"kubewright", "init", "--config", configPath, "--ignore-preflight-errors", "all"}, f.args...)...)
 	ended := time.Now()
 	f.check(t, m, r, began, ended)
 	if r := run(m, append([]string{"kubewright", "reset", "-f"}, f.reset...)...); r.code != 0 {
