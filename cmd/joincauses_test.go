@@ -29,7 +29,7 @@ func TestJoinKubeletEnds(t *testing.T) {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	for _, want := range []string{"the kubelet ended (exit-code, status 1): it does not know a flag\n", "\n  | failed to parse kubelet flag: unknown flag: --no-such-flag\n",
-		"\nmend it in KUBELET_EXTRA_ARGS", "\nwhat is done stays; run the same command again"} {
+		"\nmend it in KUBELET_EXTRA_ARGS", "\nwhat is done stays; to carry on, run the same command again"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in:\n%s", want, said)
 		}

@@ -63,7 +63,7 @@ func waitRestored() Phase {
 		Name: "wait-control-plane", About: "Wait for what was put back to start",
 		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			var steps []plan.Step
-			watch := watchPods(f)
+			watch := watchPods(newLooker(f))
 			for _, step := range f.Reversal.Files {
 				file := step.(plan.File)
 				if file.Absent || filepath.Dir(file.Path) != config.ManifestsDir {
