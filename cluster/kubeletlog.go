@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,11 +57,25 @@ func said(line string) string {
 	return text
 }
 
+// lastWords is the last line with which a kubelet has ended itself. It logs many an error that is none of its end.
+func lastWords(lines []string) string {
+	final := regexp.MustCompile(`^F\d{4} |"command failed"|"Failed to listen and serve"|^(panic|fatal error|Error): `)
+	for _, line := range slices.Backward(lines) {
+		if final.MatchString(line) {
+			return line
+		}
+	}
+	return ""
+}
+
 // KubeletEnd is the verdict on a kubelet whose process has ended, by what it has logged since it was started; nil when that does
 // not tell a cause that no waiting heals. how says how it ended, foreign is as in Sight.
 func KubeletEnd(lines []string, how string, foreign func(component string, port int) string) *Verdict {
 	s := &scene{Sight: Sight{Foreign: foreign}}
-	line, v := failingLine(lines), &Verdict{}
+	line, v := lastWords(lines), &Verdict{}
+	if line == "" {
+		return nil
+	}
 	if holder, port := s.holder(kubelet, line); holder != "" {
 		v.end("the kubelet "+how+": port "+port+" is taken by "+holder, "end that process, or let one of the two use another port", line)
 		return v

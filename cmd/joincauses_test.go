@@ -1,11 +1,13 @@
 package cmd
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/systemd"
 )
 
@@ -28,7 +30,8 @@ func TestJoinKubeletEnds(t *testing.T) {
 	if code != 1 || strings.Count(said, "--no-such-flag") != 1 {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
-	for _, want := range []string{"the kubelet ended (exit-code, status 1): it does not know a flag\n", "\n  | failed to parse kubelet flag: unknown flag: --no-such-flag\n",
+	for _, want := range []string{"the kubelet ended (exit-code, status 1): it does not know a flag\n",
+		"\n  | failed to parse kubelet flag: unknown flag: --no-such-flag\n",
 		"\nmend it in KUBELET_EXTRA_ARGS", "\nwhat is done stays; to carry on, run the same command again"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in:\n%s", want, said)
@@ -46,4 +49,27 @@ func TestJoinKubeletEnds(t *testing.T) {
 	}
 	m.systemd.Set(systemd.Unit{Name: config.KubeletService, LoadState: "loaded"})
 	joined(t, m, c.joins()...)
+}
+
+// An etcd that will never work ends the join at its first end, with what to do, and leaves no member.
+func TestJoinEtcdCause(t *testing.T) {
+	c, e := newStacked(t)
+	m := newMachine(t, c, "cp2")
+	ctx, cancel := context.WithCancel(t.Context())
+	m.done.Go(func() {
+		for ctx.Err() == nil && !m.host.Exists(etcdManifest) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		at := time.Now().UnixNano()
+		m.runtime.SetLogs("c", `{"level":"panic","ts":"2026-11-26T00:55:27Z","msg":"failed to create WAL","error":"no space left on device"}`,
+			"panic: failed to create WAL")
+		m.runtime.SetContainers(host.Container{ID: "c", Name: "etcd", PodName: "etcd-cp2", PodCreatedAt: at, StartedAt: at,
+			FinishedAt: at + 1, ExitCode: 2})
+	})
+	t.Cleanup(cancel)
+	refused(t, m, []string{"etcd ended with exit code 2: the disk is full\n  | failed to create WAL: no space left on device\nmake room", "is taken away again"},
+		c.controlPlane(c.upload(t))...)
+	if ownMember(e) != nil || m.host.Exists(etcdManifest) {
+		t.Errorf("left: %v", e.Members)
+	}
 }

@@ -21,7 +21,8 @@ import (
 
 // ran is a component's container that has run for a second, or runs.
 func ran(component string, code int32, at time.Time) host.Container {
-	c := host.Container{ID: component, Name: component, PodName: component + "-cp1", ExitCode: code, Running: code == 0, StartedAt: at.UnixNano()}
+	c := host.Container{ID: component, Name: component, PodName: component + "-cp1", ExitCode: code, Running: code == 0,
+		StartedAt: at.UnixNano()}
 	if code != 0 {
 		c.FinishedAt = at.Add(time.Second).UnixNano()
 	}
@@ -39,7 +40,8 @@ func TestLookAtAll(t *testing.T) {
 	for name, test := range map[string]struct{ log, journal, hopeless string }{
 		"it waits":      {log: "connection refused"},
 		"not explained": {log: "E1 odd"},
-		"wrong flag":    {log: "Error: unknown flag: --x", hopeless: "kube-scheduler ended with exit code 1: it does not know a flag"},
+		"wrong flag": {log: "Error: unknown flag: --x",
+			hopeless: "kube-scheduler ended with exit code 1: it does not know a flag"},
 		"its port": {log: "E1126 1 run.go:72] listen tcp 127.0.0.1:10259: bind: address already in use",
 			hopeless: "kube-scheduler ended with exit code 1: port 10259 is taken by nginx (pid 7)"},
 		"image of another": {journal: `with ErrImageNeverPull: "x" pod="kube-system/kube-controller-manager-cp1"`,
@@ -64,11 +66,16 @@ func TestLookAtAll(t *testing.T) {
 // TestLookAtKubelet: the kubelet may end after it was healthy.
 func TestLookAtKubelet(t *testing.T) {
 	h, units := hosttest.New(t), systemdtest.New()
-	units.Set(systemd.Unit{Name: config.KubeletService, ActiveState: "activating", SubState: "auto-restart", Result: "exit-code", ExecMainStatus: 1})
-	units.SetJournal(config.KubeletService, `E1126 1 run.go:72] "command failed" err="failed to run Kubelet: open /x: permission denied"`)
+	units.Set(systemd.Unit{Name: config.KubeletService, ActiveState: "activating", SubState: "auto-restart", Result: "exit-code",
+		ExecMainStatus: 1})
+	units.SetJournal(config.KubeletService,
+		`E1126 1 run.go:72] "command failed" err="failed to run Kubelet: open /x: permission denied"`)
 	for _, rt := range []host.Runtime{nil, &hosttest.Runtime{}} {
-		seen := watchPods(newLooker(facts(t, h, minimal)))(config.APIServer)(t.Context(), &plan.Target{Host: h, Runtime: rt, Systemd: units})
-		if seen.Hopeless == nil || seen.Hopeless.Error() != "the kubelet ended (exit-code, status 1): it may not do what it has to" || len(seen.Log) != 1 {
+		seen := watchPods(newLooker(facts(t, h, minimal)))(config.APIServer)(t.Context(), &plan.Target{Host: h, Runtime: rt,
+			Systemd: units})
+		if seen.Hopeless == nil ||
+			seen.Hopeless.Error() != "the kubelet ended (exit-code, status 1): it may not do what it has to" ||
+			len(seen.Log) != 1 {
 			t.Errorf("%+v", seen)
 		}
 	}
@@ -86,7 +93,8 @@ func TestJournalOnce(t *testing.T) {
 	for i, step := range []struct {
 		written, read time.Duration
 		lines         int
-	}{{-time.Second, 2 * time.Second, 0}, {500 * time.Millisecond, 2 * time.Second, 0}, {2 * time.Second, 3 * time.Second, 1}, {2 * time.Second, 10 * time.Second, 1},
+	}{{-time.Second, 2 * time.Second, 0}, {500 * time.Millisecond, 2 * time.Second, 0}, {2 * time.Second, 3 * time.Second, 1},
+		{2 * time.Second, 10 * time.Second, 1},
 		{2 * time.Second, 11 * time.Second, 0}} {
 		clock = now.Add(step.written)
 		units.SetJournal(config.KubeletService, "x")
