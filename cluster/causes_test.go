@@ -69,6 +69,7 @@ func TestDecide(t *testing.T) {
 	)
 	running := func(c *machineOf) *machineOf { c.Running, c.FinishedAt = true, 0; return c }
 	later := func(c *machineOf) *machineOf { c.StartedAt += int64(time.Second); return c }
+	never := func(c *machineOf, message string) *machineOf { c.StartedAt, c.Message = 0, message; return c }
 	nginx := func(string, int) string { return "nginx (pid 7)" }
 	for name, test := range map[string]struct {
 		all       []*machineOf
@@ -116,7 +117,11 @@ func TestDecide(t *testing.T) {
 		"etcd's certificate, before etcd was replaced": {all: []*machineOf{later(running(end(localEtcd, "", 0))),
 			running(end(apiServer, "", 0, x509))},
 			component: apiServer, others: []string{localEtcd}},
-		"no such program": {all: []*machineOf{end(apiServer, "StartError", 128)}, component: apiServer},
+		"no such program": {all: []*machineOf{never(end(apiServer, "StartError", 128), `exec: "/no/such": stat /no/such: no such file or directory`)},
+			component: apiServer,
+			want: &Verdict{Summary: "kube-apiserver ended with exit code 128 (StartError): a file is not there that it needs",
+				Log:  []string{`exec: "/no/such": stat /no/such: no such file or directory`},
+				Hint: "is it mounted? look at apiServer.extraArgs, extraVolumes and patches"}},
 		"image": {component: scheduler, sight: Sight{Journal: []JournalLine{{time.Unix(1, 0), podLine}}},
 			want: &Verdict{Summary: "kube-scheduler does not start: its image is not there",
 				Log:  []string{`ErrImageNeverPull: Container image "x:nope" is not present with pull policy of Never`},
