@@ -43,10 +43,13 @@ const (
 	mendImage = "pull the image, or mend its name in the patch or the configuration that it comes from"
 )
 
+// table is a list of causes.
+type table []cause
+
 // causes has a row for each cause. The first one that fits counts. The words are those of Kubernetes 1.37, etcd 3.7 and containerd 2;
 // causes_test.go has whole lines of theirs.
-func causes() []cause {
-	return []cause{
+func causes() table {
+	return table{
 		{in: []string{kubelet},
 			signs: []string{"failed to load kubelet config file", "failed to validate kubelet configuration", "kubeletconfiguration"},
 			says:  "its configuration is wrong",
@@ -134,12 +137,12 @@ func causes() []cause {
 }
 
 // find returns the cause that a message tells, or nil. log is what is known of the component's log, external that etcd is elsewhere.
-func find(component string, p place, message string, log []string, external bool) *cause {
+func (t table) find(component string, p place, message string, log []string, external bool) *cause {
 	message = strings.ToLower(message)
 	// A peer may come later, whatever else the message says of it. So may what the kubelet asks the cluster to sign.
 	passing := p == atEnd && (unreachable(message) || hasOne(message, []string{"dial unix", "certificate signing request", "unavailable",
 		"timeout", "timed out", "temporary failure"}))
-	for _, c := range causes() {
+	for _, c := range t {
 		switch {
 		case c.place != p || passing && !c.sure || c.external && !external:
 		case c.in != nil && !slices.Contains(c.in, component):

@@ -18,7 +18,7 @@ func TestCauses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]bool{}
+	found, all := map[string]bool{}, causes()
 	for line := range strings.Lines(string(data)) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if strings.HasPrefix(line, "#") {
@@ -29,7 +29,7 @@ func TestCauses(t *testing.T) {
 			t.Fatalf("not a line of a test: %q", line)
 		}
 		got := "-"
-		if c := find(f[1], p, f[3], []string{f[3]}, false); c != nil {
+		if c := all.find(f[1], p, f[3], []string{f[3]}, false); c != nil {
 			got = c.says
 			if c.hint == "" || strings.Contains(c.hint, "{") {
 				t.Errorf("%s: the hint is %q", got, c.hint)

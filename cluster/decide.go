@@ -48,7 +48,7 @@ func (s *scene) decideEnd(c host.Container, v *Verdict) bool {
 	if byOther(c) { // then its last words are not about its end
 		return false
 	}
-	found := find(c.Name, atEnd, line, lines, s.external())
+	found := causes().find(c.Name, atEnd, line, lines, s.external())
 	if found == nil {
 		return false
 	}
@@ -59,8 +59,9 @@ func (s *scene) decideEnd(c host.Container, v *Verdict) bool {
 // decideLife is about a container that runs.
 func (s *scene) decideLife(c host.Container, v *Verdict) bool {
 	lines, _ := s.Runtime.Logs(s.ctx, c.ID, readLines) // a log that is not there yet has no cause in it
+	all := causes()
 	for _, line := range slices.Backward(lines) {
-		if found := find(c.Name, inLife, line, lines, s.external()); found != nil && s.settled(c, line, lines) {
+		if found := all.find(c.Name, inLife, line, lines, s.external()); found != nil && s.settled(c, line, lines) {
 			v.end(fmt.Sprintf("%s runs, but %s", c.Name, found.says), found.hint, found.evidence(line, lines)...)
 			return true
 		}

@@ -16,11 +16,12 @@ type JournalLine struct {
 
 // decidePod is about a component without a container. Only the kubelet knows why: without an API server it tells nobody else.
 func (s *scene) decidePod(component string, v *Verdict) bool {
+	all := causes()
 	for _, line := range s.Journal {
 		if line.At.Before(s.Changed(component)) || !about(component, line.Text) {
 			continue
 		}
-		if found := find(component, ofPod, line.Text, nil, false); found != nil {
+		if found := all.find(component, ofPod, line.Text, nil, false); found != nil {
 			v.end(component+" does not start: "+found.says, found.hint, said(line.Text))
 			return true
 		}
@@ -80,7 +81,7 @@ func KubeletEnd(lines []string, how string, foreign func(component string, port 
 		v.end("the kubelet "+how+": port "+port+" is taken by "+holder, "end that process, or let one of the two use another port", line)
 		return v
 	}
-	found := find(kubelet, atEnd, line, lines, false)
+	found := causes().find(kubelet, atEnd, line, lines, false)
 	if found == nil {
 		return nil
 	}
