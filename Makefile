@@ -68,6 +68,7 @@ bench-join: ## requests and times of joins: one by each tool, many at once (NODE
 
 vet: ## go vet and gofmt
 	go vet ./...
+	go vet -tags faults ./cmd/...
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 
 lint: ## golangci-lint, where it is installed

@@ -42,11 +42,14 @@ type Machine interface {
 	Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine
 }
 
-type realMachine struct{}
+type realMachine struct {
+	// fault is the hook of its hosts: nil but in a program for tests.
+	fault func(op, path string) error
+}
 
 func (realMachine) Root() bool { return os.Geteuid() == 0 }
 
-func (realMachine) Host(root string) *host.Host { return &host.Host{Root: root} }
+func (m realMachine) Host(root string) *host.Host { return &host.Host{Root: root, Fault: m.fault} }
 
 func (realMachine) Systemd(ctx context.Context) (systemd.Manager, error) { return systemd.Connect(ctx) }
 

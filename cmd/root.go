@@ -36,7 +36,7 @@ func Main(args []string) int {
 	context.AfterFunc(ctx, stop)
 	return Run(ctx, Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
-		Terminal: isTerminal(os.Stderr), Machine: realMachine{},
+		Terminal: isTerminal(os.Stderr), Machine: realMachine{fault: faultHook()},
 	}, args)
 }
 
