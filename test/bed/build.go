@@ -153,6 +153,11 @@ func (b *Builder) Kubewright() (string, error) {
 	return b.program("kubewright", "-trimpath", "-ldflags", "-s -w", "./cmd/kubewright")
 }
 
+// Faulty is kubewright as tests use it that end it at an exact point: see package host/faults.
+func (b *Builder) Faulty() (string, error) {
+	return b.program("kubewright-faults", "-tags", "faults", "-trimpath", "-ldflags", "-s -w", "./cmd/kubewright")
+}
+
 // bed is the program of command bed, built as the Makefile does it.
 func (b *Builder) bed() (string, error) {
 	if b.Self != "" {

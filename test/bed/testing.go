@@ -125,6 +125,24 @@ func (l *TestLab) MachinesAtOnce(t testing.TB, specs ...Spec) []*Machine {
 	return machines
 }
 
+// Faulty builds the kubewright that can be ended at an exact point, for Spec.Binaries.
+func Faulty(t testing.TB) string {
+	t.Helper()
+	cache, err := OpenCache()
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo, err := RepoRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := (&Builder{Cache: cache, Repo: repo, Log: os.Stderr}).Faulty()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
 // LoadBalancer starts the lab's load balancer, if it does not run, and returns its address, for WithEndpoint.
 func (l *TestLab) LoadBalancer(t testing.TB) string {
 	t.Helper()

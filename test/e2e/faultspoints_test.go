@@ -1,0 +1,230 @@
+package e2e
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubewright/kubewright/host/faults"
+)
+
+// operation is one line of the log of a run: what it was about to do to a file.
+type operation struct {
+	n        int
+	at       time.Time
+	op, path string
+	// phase and step are those that the journal has recorded last.
+	phase, step string
+	final       bool
+}
+
+// operations reads the log of a run, and whether the run was killed.
+func operations(text string) (ops []operation, killed bool, err error) {
+	for line := range strings.Lines(text) {
+		var o operation
+		var at string
+		f := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 4)
+		if len(f) == 3 && f[2] == "killed" {
+			return ops, true, nil
+		}
+		if len(f) != 4 {
+			return nil, false, fmt.Errorf("not a line of the log of a run: %q", line)
+		}
+		at, o.op, o.path = f[1], f[2], f[3]
+		if _, err = fmt.Sscan(f[0], &o.n); err == nil {
+			o.at, err = time.Parse(time.RFC3339Nano, at)
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		ops = append(ops, o)
+	}
+	return ops, false, nil
+}
+
+// label tells each operation by a journal what it was done for: a record is written with its time right before it is appended.
+func label(ops []operation, journal string) error {
+	type record struct {
+		Time        time.Time
+		Phase, Step string
+		Final       bool
+	}
+	var records []record
+	lines := bufio.NewScanner(strings.NewReader(journal))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var r record
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return fmt.Errorf("cannot read a journal: %w", err)
+		}
+		if r.Step != "" {
+			records = append(records, r)
+		}
+	}
+	for i := range ops {
+		for _, r := range records {
+			if !r.Time.After(ops[i].at) {
+				ops[i].phase, ops[i].step, ops[i].final = r.Phase, r.Step, r.Final
+			}
+		}
+	}
+	return lines.Err()
+}
+
+// point is a moment at which a run is to be killed.
+type point struct {
+	faults.Point
+	about string
+}
+
+// moments are the points that a run has: before each operation, and in the middle of what comes after it, if that takes long enough
+// to be hit.
+type moments struct {
+	ops []operation
+	end time.Time
+	rng *rand.Rand
+}
+
+// gap is how long the run did something else after operation i.
+func (m moments) gap(i int) time.Duration {
+	if i+1 < len(m.ops) {
+		return m.ops[i+1].at.Sub(m.ops[i].at)
+	}
+	return m.end.Sub(m.ops[i].at)
+}
+
+func (m moments) before(i int) point {
+	o := m.ops[i]
+	return point{faults.Point{N: o.n}, fmt.Sprintf("%s: %s %s", cmp.Or(o.phase, "start"), o.op, o.path)}
+}
+
+// after is a moment in the gap after operation i, from a tenth to nine tenths of it.
+func (m moments) after(i int) point {
+	o := m.ops[i]
+	after := time.Duration(float64(m.gap(i)) * (0.1 + 0.8*m.rng.Float64())).Round(100 * time.Microsecond)
+	if after == 0 {
+		return m.before(i)
+	}
+	return point{faults.Point{N: o.n, After: after}, fmt.Sprintf("%s: %s after %s %s", cmp.Or(o.phase, "start"), cmp.Or(o.step, "nothing"), o.op, o.path)}
+}
+
+// choose picks points in the order of the run: those that no choice may leave out, and others by chance until there are count of them.
+func (m moments) choose(count int) []point {
+	chosen := map[string]point{}
+	add := func(p point) { chosen[p.String()] = p }
+	byOp, byPhase := map[string][]int{}, map[string][]int{}
+	var widest []int
+	for i, o := range m.ops {
+		byOp[o.op] = append(byOp[o.op], i)
+		byPhase[o.phase] = append(byPhase[o.phase], i)
+		widest = append(widest, i)
+		if o.final && o.op == "append" { // a point of no return: right before it is recorded, and while it happens
+			add(m.before(i))
+			add(m.after(i))
+		}
+	}
+	wider := func(a, b int) int { return cmp.Compare(m.gap(b), m.gap(a)) }
+	for _, op := range sorted(byOp) {
+		add(m.before(byOp[op][m.rng.IntN(len(byOp[op]))]))
+	}
+	for _, phase := range sorted(byPhase) {
+		in := byPhase[phase]
+		add(m.before(in[m.rng.IntN(len(in))]))
+		add(m.after(slices.MinFunc(in, wider)))
+	}
+	slices.SortStableFunc(widest, wider)
+	for _, i := range widest[:min(len(widest), 6)] {
+		add(m.after(i))
+	}
+	add(m.before(len(m.ops) - 1))
+	add(m.after(len(m.ops) - 1))
+	for tries := 0; len(chosen) < count && tries < 100*count; tries++ {
+		if i := m.rng.IntN(len(m.ops)); tries%2 == 0 {
+			add(m.before(i))
+		} else if m.gap(i) > time.Millisecond {
+			add(m.after(i))
+		}
+	}
+	list := make([]point, 0, len(chosen))
+	for _, key := range sorted(chosen) {
+		list = append(list, chosen[key])
+	}
+	slices.SortStableFunc(list, func(a, b point) int { return cmp.Or(cmp.Compare(a.N, b.N), cmp.Compare(a.After, b.After)) })
+	return list
+}
+
+func sorted[T any](m map[string]T) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// part is the share of a list that part "2/4" has; all of it for "".
+func part(list []point, which string) ([]point, error) {
+	if which == "" {
+		return list, nil
+	}
+	var k, n int
+	if _, err := fmt.Sscanf(which, "%d/%d", &k, &n); err != nil || k < 1 || k > n {
+		return nil, fmt.Errorf("%q is no part: want 2/4 or the like", which)
+	}
+	var share []point
+	for i, p := range list {
+		if i%n == k-1 {
+			share = append(share, p)
+		}
+	}
+	return share, nil
+}
+
+func TestFaultsChoice(t *testing.T) {
+	const log = "1 2026-01-02T03:04:05.000000001Z mkdir /a\n2 2026-01-02T03:04:05.1Z append /journal\n3 2026-01-02T03:04:05.2Z create /a/b c\n" +
+		"4 2026-01-02T03:04:05.3Z append /journal\n"
+	ops, killed, err := operations(log + "4 2026-01-02T03:04:06Z killed\n")
+	if err != nil || !killed || len(ops) != 4 || ops[2].path != "/a/b c" {
+		t.Fatalf("%+v, %v, %v", ops, killed, err)
+	}
+	if _, _, err := operations("x\n"); err == nil {
+		t.Error("a log of nothing is read")
+	}
+	journal := `{"run":{"command":"init"},"time":"2026-01-02T03:04:05Z"}
+{"n":1,"time":"2026-01-02T03:04:05.05Z","phase":"certs","step":"file /a/b c"}
+{"done":{"n":1}}
+{"n":2,"time":"2026-01-02T03:04:05.25Z","phase":"etcd","step":"add member","final":true}
+`
+	if err := label(ops, journal); err != nil || ops[0].phase != "" || ops[2].phase != "certs" || ops[3].step != "add member" || !ops[3].final {
+		t.Errorf("%+v, %v", ops, err)
+	}
+	choose := func() []point {
+		return moments{ops, ops[0].at.Add(5 * time.Second), rand.New(rand.NewPCG(1, 0))}.choose(8)
+	}
+	points := choose()
+	if fmt.Sprint(points) != fmt.Sprint(choose()) {
+		t.Error("the same seed chooses other points")
+	}
+	var befores, afters []int
+	for _, p := range points {
+		if p.After == 0 {
+			befores = append(befores, p.N)
+		} else {
+			afters = append(afters, p.N)
+		}
+	}
+	if len(points) < 8 || !slices.Contains(befores, 4) || !slices.Contains(afters, 4) || !slices.IsSorted(befores) {
+		t.Errorf("%v", points)
+	}
+	first, err := part(points, "1/2")
+	second, err2 := part(points, "2/2")
+	if _, err3 := part(points, "3/2"); err != nil || err2 != nil || err3 == nil || len(first)+len(second) != len(points) {
+		t.Errorf("parts %v and %v, %v %v %v", first, second, err, err2, err3)
+	}
+}

@@ -1,0 +1,239 @@
+package e2e
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubewright/kubewright/host/faults"
+	"github.com/kubewright/kubewright/test/bed"
+)
+
+// faultLog is in a folder that inventories leave out.
+const faultLog = "/run/.kw/faults.log"
+
+// faultyKubewright is the program that can be killed; what it leaves is carried on by the one that is shipped.
+const faultyKubewright = "kubewright-faults"
+
+// matrix kills one command at many points.
+type matrix struct {
+	name string
+	// machine makes a machine that the command can be run on; it is asked again after a point that failed.
+	machine func(t *testing.T) *bed.Machine
+	// command is what is run on it, after "kubewright".
+	command func(m *bed.Machine) []string
+	// prepare brings a machine to where the command begins, and nil says that it is there; back brings it to where it was before.
+	prepare, back func(t *testing.T, m *bed.Machine)
+	// done is checked after each run that came to its end.
+	done func(t *testing.T, m *bed.Machine, s *state)
+	// undone is what is checked after a rollback; nil for a command that has none.
+	undone func(t *testing.T, m *bed.Machine)
+	// count is how many points to choose at least.
+	count int
+
+	m *bed.Machine
+	s *state
+	// rows is what became of the points.
+	rows []row
+}
+
+type row struct {
+	point, outcome string
+	took           time.Duration
+}
+
+// chosen says how many points are asked for: all for `make test-faults`, else the sample.
+func (x *matrix) chosen(t *testing.T) (points int, part string) {
+	t.Helper()
+	switch asked := os.Getenv("KUBEWRIGHT_FAULTS"); asked {
+	case "":
+		return 1, ""
+	case "all":
+		return x.count, os.Getenv("KUBEWRIGHT_FAULTS_PART")
+	default:
+		n, err := strconv.Atoi(asked)
+		if err != nil || n < 1 {
+			t.Fatalf("KUBEWRIGHT_FAULTS is %q: want all, or a number", asked)
+		}
+		return n, ""
+	}
+}
+
+// seed is what the choice of points depends on.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	n, err := strconv.ParseUint(cmp.Or(os.Getenv("KUBEWRIGHT_FAULTS_SEED"), "1"), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// run does it all: an uninterrupted run, which tells what points there are and what they all have to come to, and then the points.
+func (x *matrix) run(t *testing.T) {
+	count, which := x.chosen(t)
+	rng := rand.New(rand.NewPCG(seed(t), 0))
+	x.fresh(t)
+	points := x.uninterrupted(t, rng, count)
+	all := len(points)
+	if os.Getenv("KUBEWRIGHT_FAULTS") != "all" { // the sample, and a number for a try
+		rng.Shuffle(len(points), func(a, b int) { points[a], points[b] = points[b], points[a] })
+		points = points[:min(count, len(points))]
+	}
+	points, err := part(points, which)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: seed %d, %d of %d points", x.name, seed(t), len(points), all)
+	for i, p := range points {
+		began := time.Now()
+		outcome := "failed"
+		if !t.Run(p.String(), func(t *testing.T) { outcome = x.try(t, p, i, rng) }) {
+			outcome = "FAILED"
+		}
+		x.rows = append(x.rows, row{p.String() + " " + p.about, outcome, time.Since(began)})
+		if outcome == "FAILED" && i+1 < len(points) { // it may be a node and a member still, which must not spoil the next point
+			r := run(x.m, "kubewright", "reset", "-f", "--wipe-etcd", "--force-data-loss")
+			t.Logf("reset after a failure: exit code %d\n%s", r.code, r.err)
+			x.fresh(t)
+		}
+	}
+	t.Log(x.table())
+}
+
+// fresh takes another machine, and its inventory before the command was ever run.
+func (x *matrix) fresh(t *testing.T) {
+	t.Helper()
+	x.m = x.machine(t)
+	was := x.s
+	x.s = &state{before: x.m.Inventory(t)}
+	if was != nil {
+		x.s.tree, x.s.objects = was.tree, was.objects
+	}
+}
+
+// uninterrupted runs the command once from the start to the end, takes the state for what all others have to come to, and chooses.
+func (x *matrix) uninterrupted(t *testing.T, rng *rand.Rand, count int) []point {
+	t.Helper()
+	x.prepare(t, x.m)
+	r, ops, killed := x.faulty(t, "", x.command(x.m))
+	ended := time.Now()
+	if r.code != 0 || killed {
+		t.Fatalf("%s without a fault: exit code %d\n%s%s", x.name, r.code, r.out, r.err)
+	}
+	if err := label(ops, journalOf(t, x.m, x.command(x.m)[0])); err != nil {
+		t.Fatal(err)
+	}
+	x.done(t, x.m, x.s)
+	x.back(t, x.m)
+	t.Logf("%s: %d operations in %s", x.name, len(ops), ended.Sub(ops[0].at).Round(10*time.Millisecond))
+	return moments{ops, ended, rng}.choose(count)
+}
+
+// journalOf is the newest journal of a command on a machine.
+func journalOf(t *testing.T, m *bed.Machine, command string) string {
+	t.Helper()
+	var all []string
+	for _, dir := range []string{"runs", "past"} {
+		some, err := filepath.Glob(m.Path("/var/lib/kubewright/" + dir + "/*-" + command + "/journal.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, some...)
+	}
+	if len(all) == 0 {
+		t.Fatalf("no journal of %s", command)
+	}
+	newest := slices.MaxFunc(all, func(a, b string) int {
+		return strings.Compare(filepath.Base(filepath.Dir(a)), filepath.Base(filepath.Dir(b)))
+	})
+	data, err := os.ReadFile(newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// faulty runs a command until it is killed, or ends, and returns what it has done to files.
+func (x *matrix) faulty(t *testing.T, at string, command []string) (result, []operation, bool) {
+	t.Helper()
+	x.m.Remove(t, faultLog)
+	r := run(x.m, append([]string{"env", faults.At + "=" + at, faults.Log + "=" + faultLog, faultyKubewright}, command...)...)
+	text, err := os.ReadFile(x.m.Path(faultLog))
+	if err != nil {
+		t.Fatalf("%v\n%s%s", err, r.out, r.err)
+	}
+	ops, killed, err := operations(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !killed && r.code != 0 {
+		t.Fatalf("%s until %s failed by itself: exit code %d\n%s%s", x.name, at, r.code, r.out, r.err)
+	}
+	return r, ops, killed
+}
+
+// try kills the command at a point, carries on or goes back, and checks what came of it.
+func (x *matrix) try(t *testing.T, p point, i int, rng *rand.Rand) (outcome string) {
+	x.prepare(t, x.m)
+	_, ops, killed := x.faulty(t, p.String(), x.command(x.m))
+	outcome = "was over before"
+	if killed {
+		outcome = "resumed"
+		last := ops[len(ops)-1]
+		t.Logf("%s; killed at %d: %s %s", p.about, last.n, last.op, last.path)
+	}
+	if killed && x.undone != nil && i%4 == 1 {
+		r := run(x.m, "kubewright", "rollback", "-f", "--wipe-etcd")
+		if r.code != 0 {
+			t.Fatalf("rollback: exit code %d\n%s%s", r.code, r.out, r.err)
+		}
+		givenBack(t, x.m, x.s.before, mayLeave()...)
+		x.undone(t, x.m)
+		return "rolled back"
+	}
+	kept := contents(t, x.m)
+	if killed && i%4 == 3 { // the next attempt dies, too
+		second := faults.Point{N: 1 + rng.IntN(max(1, len(ops)/2)), After: time.Duration(rng.IntN(3)) * 50 * time.Millisecond}
+		if _, _, again := x.faulty(t, second.String(), x.command(x.m)); again {
+			outcome = "resumed, killed at " + second.String() + ", resumed"
+		}
+		kept.same(t, x.m)
+		kept = contents(t, x.m)
+	}
+	r := run(x.m, append([]string{"kubewright"}, x.command(x.m)...)...)
+	if r.code != 0 {
+		t.Fatalf("%s again: exit code %d\n%s%s", x.name, r.code, r.out, r.err)
+	}
+	kept.same(t, x.m)
+	x.done(t, x.m, x.s)
+	if t.Failed() {
+		t.Logf("what the last run said:\n%s%s", r.out, r.err)
+	}
+	x.back(t, x.m)
+	return outcome
+}
+
+// table is what became of the points.
+func (x *matrix) table() string {
+	var text strings.Builder
+	count := map[string]int{}
+	for _, r := range x.rows {
+		word, _, _ := strings.Cut(r.outcome, ",")
+		count[word]++
+		fmt.Fprintf(&text, "\n%-18s %5.1f s  %-50s %s", x.name, r.took.Seconds(), r.outcome, r.point)
+	}
+	return fmt.Sprintf("%s: %d points tried, %d resumed, %d rolled back, %d were over before, %d failed%s", x.name, len(x.rows),
+		count["resumed"], count["rolled back"], count["was over before"], count["FAILED"], text.String())
+}
+
+// quick is a context for a question.
+func quick() (context.Context, context.CancelFunc) { return context.WithTimeout(context.Background(), 30*time.Second) }
