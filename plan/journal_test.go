@@ -73,6 +73,23 @@ func TestNoChangeWithoutRecord(t *testing.T) {
 	}
 }
 
+// When the disk of the journal gets full, the error is told once, although the note of the phase can't be written either.
+func TestJournalFull(t *testing.T) {
+	tg := newTarget(t)
+	full := false
+	tg.Host.Fault = func(op, path string) error {
+		full = full || op == "append" && tg.Host.Exists("/etc/f")
+		if full && op == "append" {
+			return errCrash
+		}
+		return nil
+	}
+	_, err := newRunner(tg).Run(context.Background(), parse(t, "phase a\n file /etc/f x\n file /etc/g x\n"))
+	if err == nil || strings.Count(err.Error(), "cannot write the journal") != 1 || tg.Host.Exists("/etc/g") {
+		t.Errorf("error: %v", err)
+	}
+}
+
 // TestJournalTidiesUp: a key that a crash left half-written beside an earlier journal does not stay.
 func TestJournalTidiesUp(t *testing.T) {
 	h := hosttest.New(t)

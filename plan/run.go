@@ -54,7 +54,9 @@ func (r *Runner) section(ctx context.Context, s Section) (changes int, err error
 	defer func() {
 		if r.Journal != nil {
 			noted := r.Journal.Phase(PhaseResult{Phase: s.Phase, Seconds: time.Since(start).Seconds(), Changes: changes, Failed: err != nil})
-			err = errors.Join(err, noted)
+			if err == nil { // else that is what people want to read, and the note's would often be the same
+				err = noted
+			}
 		}
 		if r.Observer.End != nil {
 			r.Observer.End(s.Phase, changes, time.Since(start), err)
