@@ -11,6 +11,8 @@ WORKERS ?= 1
 NODES ?= 200
 ROUNDS ?= 1
 FUZZTIME ?= 30s
+SEED ?= 1
+PART ?=
 
 .PHONY: help up vm down status shell kubectl build test test-unit e2e fuzz bench-join vet lint bed
 
@@ -62,6 +64,12 @@ fuzz: ## feeds each reader damaged input for a while (FUZZTIME=30s, RUN=FuzzHist
 			nice go test -run "^$$target\$$" -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 1 ./$$package || exit 1; \
 		done; \
 	done
+
+.PHONY: test-faults
+test-faults: bed ## kills init, join and reset at more than a hundred points on real machines, fills disks, and prints a table (SEED=2 PART=1/4)
+	@$(BED) build
+	KUBEWRIGHT_E2E=1 KUBEWRIGHT_FAULTS=all KUBEWRIGHT_FAULTS_SEED=$(SEED) KUBEWRIGHT_FAULTS_PART=$(PART) \
+		go test -p 1 -count=1 -v -timeout 240m -run '$(if $(filter .,$(RUN)),TestFaults,$(RUN))' ./test/e2e
 
 bench-join: ## requests and times of joins: one by each tool, many at once (NODES=200); report in test/bench/out
 	go run ./test/bench/cmd/bench join --nodes $(NODES)

@@ -181,10 +181,21 @@ func (x *matrix) faulty(t *testing.T, at string, command []string) (result, []op
 	return r, ops, killed
 }
 
+// watch tells what the parts of a point take.
+func (x *matrix) watch(t *testing.T) func(what string) {
+	last := time.Now()
+	return func(what string) {
+		t.Logf("%s: %s", what, time.Since(last).Round(10*time.Millisecond))
+		last = time.Now()
+	}
+}
+
 // try kills the command at a point, carries on or goes back, and checks what came of it.
 func (x *matrix) try(t *testing.T, p point, i int, rng *rand.Rand) (outcome string) {
 	x.prepare(t, x.m)
+	lap := x.watch(t)
 	_, ops, killed := x.faulty(t, p.String(), x.command(x.m))
+	lap("until it was killed")
 	outcome = "was over before"
 	if killed {
 		outcome = "resumed"
@@ -213,12 +224,15 @@ func (x *matrix) try(t *testing.T, p point, i int, rng *rand.Rand) (outcome stri
 	if r.code != 0 {
 		t.Fatalf("%s again: exit code %d\n%s%s", x.name, r.code, r.out, r.err)
 	}
+	lap("resumed")
 	kept.same(t, x.m)
 	x.done(t, x.m, x.s)
 	if t.Failed() {
 		t.Logf("what the last run said:\n%s%s", r.out, r.err)
 	}
+	lap("checked")
 	x.back(t, x.m)
+	lap("brought back")
 	return outcome
 }
 
