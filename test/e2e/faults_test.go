@@ -78,7 +78,10 @@ func faultsWorker(t *testing.T, lab *bed.TestLab, cp *bed.Machine, join []string
 	command := append([]string{"join"}, join...)
 	x := &matrix{name: "join worker", count: 22, command: func(*bed.Machine) []string { return command }}
 	x.machine = withAdmin(cp, numbered(lab, "w", 1))
-	x.prepare = func(t *testing.T, m *bed.Machine) { cp.Kubectl(t, "delete", "node", m.Name, "--ignore-not-found") } // a rollback may not
+	x.prepare = func(t *testing.T, m *bed.Machine) { // a rollback without an administrator's credentials may not
+		cp.Kubectl(t, "delete", "node", m.Name, "--ignore-not-found")
+		cp.Kubectl(t, "delete", "pods", "-A", "--field-selector", "spec.nodeName="+m.Name, "--force")
+	}
 	x.back = func(t *testing.T, m *bed.Machine) {
 		givesBack(t, m, x.s.before, "--kubeconfig", adminPath)
 		gone(t, cp, m.Name)

@@ -168,8 +168,40 @@ func sorted[T any](m map[string]T) []string {
 	return keys
 }
 
+// trial is a run that is killed at the first point, carried on and killed at the next one, and so on, and then carried on to its end,
+// or taken back.
+type trial struct {
+	points []point
+	back   bool
+}
+
+func (t trial) String() string {
+	var names []string
+	for _, p := range t.points {
+		names = append(names, p.String())
+	}
+	return strings.Join(names, " ")
+}
+
+// trials puts points into trials: three quarters into pairs of an early and a late one, a third of which are taken back.
+func trials(points []point) (list []trial) {
+	half := len(points) / 2
+	for i := range half {
+		early, late := points[i], points[len(points)-half+i]
+		if i%4 == 0 {
+			list = append(list, trial{points: []point{early}}, trial{points: []point{late}})
+		} else {
+			list = append(list, trial{points: []point{early, late}, back: i%4 == 1})
+		}
+	}
+	if len(points)%2 == 1 {
+		list = append(list, trial{points: points[half : half+1], back: true})
+	}
+	return list
+}
+
 // part is the share of a list that part "2/4" has; all of it for "".
-func part(list []point, which string) ([]point, error) {
+func part(list []trial, which string) ([]trial, error) {
 	if which == "" {
 		return list, nil
 	}
@@ -177,7 +209,7 @@ func part(list []point, which string) ([]point, error) {
 	if _, err := fmt.Sscanf(which, "%d/%d", &k, &n); err != nil || k < 1 || k > n {
 		return nil, fmt.Errorf("%q is no part: want 2/4 or the like", which)
 	}
-	var share []point
+	var share []trial
 	for i, p := range list {
 		if i%n == k-1 {
 			share = append(share, p)
@@ -222,9 +254,13 @@ func TestFaultsChoice(t *testing.T) {
 	if len(points) < 8 || !slices.Contains(befores, 4) || !slices.Contains(afters, 4) || !slices.IsSorted(befores) {
 		t.Errorf("%v", points)
 	}
-	first, err := part(points, "1/2")
-	second, err2 := part(points, "2/2")
-	if _, err3 := part(points, "3/2"); err != nil || err2 != nil || err3 == nil || len(first)+len(second) != len(points) {
-		t.Errorf("parts %v and %v, %v %v %v", first, second, err, err2, err3)
+	list, count := trials(points), 0
+	for _, tr := range list {
+		count += len(tr.points)
+	}
+	first, err := part(list, "1/2")
+	second, err2 := part(list, "2/2")
+	if _, err3 := part(list, "3/2"); err != nil || err2 != nil || err3 == nil || len(first)+len(second) != len(list) || count != len(points) {
+		t.Errorf("parts %v and %v of %v, %v %v %v", first, second, points, err, err2, err3)
 	}
 }

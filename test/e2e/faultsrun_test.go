@@ -83,24 +83,19 @@ func (x *matrix) run(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed(t), 0))
 	x.fresh(t)
 	points := x.uninterrupted(t, rng, count)
-	all := len(points)
+	list, all := trials(points), len(points)
 	if os.Getenv("KUBEWRIGHT_FAULTS") != "all" { // the sample, and a number for a try
-		rng.Shuffle(len(points), func(a, b int) { points[a], points[b] = points[b], points[a] })
-		points = points[:min(count, len(points))]
+		rng.Shuffle(len(list), func(a, b int) { list[a], list[b] = list[b], list[a] })
+		list = list[:min(count, len(list))]
 	}
-	points, err := part(points, which)
+	list, err := part(list, which)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s: seed %d, %d of %d points", x.name, seed(t), len(points), all)
-	for i, p := range points {
-		began := time.Now()
-		outcome := "failed"
-		if !t.Run(p.String(), func(t *testing.T) { outcome = x.try(t, p, i, rng) }) {
-			outcome = "FAILED"
-		}
-		x.rows = append(x.rows, row{p.String() + " " + p.about, outcome, time.Since(began)})
-		if outcome == "FAILED" && i+1 < len(points) { // it may be a node and a member still, which must not spoil the next point
+	t.Logf("%s: seed %d, %d points, %d trials with them", x.name, seed(t), all, len(list))
+	for i, tr := range list {
+		if !t.Run(tr.String(), func(t *testing.T) { x.try(t, tr) }) && i+1 < len(list) {
+			// It may be a node and a member still, which must not spoil the next one.
 			r := run(x.m, "kubewright", "reset", "-f", "--wipe-etcd", "--force-data-loss")
 			t.Logf("reset after a failure: exit code %d\n%s", r.code, r.err)
 			x.fresh(t)
@@ -190,36 +185,55 @@ func (x *matrix) watch(t *testing.T) func(what string) {
 	}
 }
 
-// try kills the command at a point, carries on or goes back, and checks what came of it.
-func (x *matrix) try(t *testing.T, p point, i int, rng *rand.Rand) (outcome string) {
+// try kills the command at the points, carries on or goes back, and checks what came of it.
+func (x *matrix) try(t *testing.T, tr trial) {
+	began, first := time.Now(), len(x.rows)
+	outcome := "FAILED"
+	defer func() {
+		if t.Failed() {
+			outcome = "FAILED"
+		}
+		for i := range x.rows[first:] {
+			if r := &x.rows[first+i]; r.outcome == "" {
+				r.outcome = outcome
+			}
+			x.rows[first+i].took = time.Since(began) / time.Duration(len(x.rows)-first)
+		}
+	}()
 	x.prepare(t, x.m)
 	lap := x.watch(t)
-	_, ops, killed := x.faulty(t, p.String(), x.command(x.m))
-	lap("until it was killed")
-	outcome = "was over before"
-	if killed {
-		outcome = "resumed"
+	alive, made := true, 0
+	for i, p := range tr.points {
+		at := p.Point
+		if i > 0 { // what the first run has done the second has not to do
+			at.N = max(1, at.N-made+4)
+		}
+		x.rows = append(x.rows, row{point: p.String() + " " + p.about})
+		kept := contents(t, x.m)
+		_, ops, killed := x.faulty(t, at.String(), x.command(x.m))
+		kept.same(t, x.m)
+		alive = alive && !killed
+		made += len(ops)
 		last := ops[len(ops)-1]
-		t.Logf("%s; killed at %d: %s %s", p.about, last.n, last.op, last.path)
+		t.Logf("%s; ended at operation %d, %s %s, killed: %v", p.about, last.n, last.op, last.path, killed)
+		if !killed {
+			x.rows[len(x.rows)-1].outcome = "was over before"
+		}
 	}
-	if killed && x.undone != nil && i%4 == 1 {
+	lap("until it was killed")
+	if tr.back && !alive && x.undone != nil {
 		r := run(x.m, "kubewright", "rollback", "-f", "--wipe-etcd")
 		if r.code != 0 {
 			t.Fatalf("rollback: exit code %d\n%s%s", r.code, r.out, r.err)
 		}
+		lap("rolled back")
 		givenBack(t, x.m, x.s.before, mayLeave()...)
 		x.undone(t, x.m)
-		return "rolled back"
+		lap("checked")
+		outcome = "rolled back"
+		return
 	}
 	kept := contents(t, x.m)
-	if killed && i%4 == 3 { // the next attempt dies, too
-		second := faults.Point{N: 1 + rng.IntN(max(1, len(ops)/2)), After: time.Duration(rng.IntN(3)) * 50 * time.Millisecond}
-		if _, _, again := x.faulty(t, second.String(), x.command(x.m)); again {
-			outcome = "resumed, killed at " + second.String() + ", resumed"
-		}
-		kept.same(t, x.m)
-		kept = contents(t, x.m)
-	}
 	r := run(x.m, append([]string{"kubewright"}, x.command(x.m)...)...)
 	if r.code != 0 {
 		t.Fatalf("%s again: exit code %d\n%s%s", x.name, r.code, r.out, r.err)
@@ -233,7 +247,7 @@ func (x *matrix) try(t *testing.T, p point, i int, rng *rand.Rand) (outcome stri
 	lap("checked")
 	x.back(t, x.m)
 	lap("brought back")
-	return outcome
+	outcome = "resumed"
 }
 
 // table is what became of the points.
@@ -241,13 +255,14 @@ func (x *matrix) table() string {
 	var text strings.Builder
 	count := map[string]int{}
 	for _, r := range x.rows {
-		word, _, _ := strings.Cut(r.outcome, ",")
-		count[word]++
-		fmt.Fprintf(&text, "\n%-18s %5.1f s  %-50s %s", x.name, r.took.Seconds(), r.outcome, r.point)
+		count[r.outcome]++
+		fmt.Fprintf(&text, "\n%-18s %5.1f s  %-16s %s", x.name, r.took.Seconds(), r.outcome, r.point)
 	}
 	return fmt.Sprintf("%s: %d points tried, %d resumed, %d rolled back, %d were over before, %d failed%s", x.name, len(x.rows),
 		count["resumed"], count["rolled back"], count["was over before"], count["FAILED"], text.String())
 }
 
 // quick is a context for a question.
-func quick() (context.Context, context.CancelFunc) { return context.WithTimeout(context.Background(), 30*time.Second) }
+func quick() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), 30*time.Second)
+}
