@@ -119,15 +119,19 @@ func (m moments) choose(count int) []point {
 	chosen := map[string]point{}
 	add := func(p point) { chosen[p.String()] = p }
 	byOp, byPhase := map[string][]int{}, map[string][]int{}
-	var widest []int
+	var widest, finals []int
 	for i, o := range m.ops {
 		byOp[o.op] = append(byOp[o.op], i)
 		byPhase[o.phase] = append(byPhase[o.phase], i)
 		widest = append(widest, i)
-		if o.final && o.op == "append" { // a point of no return: right before it is recorded, and while it happens
-			add(m.before(i))
-			add(m.after(i))
+		if o.final && o.op == "append" {
+			finals = append(finals, i)
 		}
+	}
+	m.rng.Shuffle(len(finals), func(a, b int) { finals[a], finals[b] = finals[b], finals[a] })
+	for _, i := range finals[:min(len(finals), 4)] { // points of no return: right before one is recorded, and while it happens
+		add(m.before(i))
+		add(m.after(i))
 	}
 	wider := func(a, b int) int { return cmp.Compare(m.gap(b), m.gap(a)) }
 	for _, op := range sorted(byOp) {
