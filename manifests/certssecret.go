@@ -20,6 +20,8 @@ import (
 const (
 	certsSecretName = "kubeadm-certs"
 	certsLifetime   = 2 * time.Hour
+	// certsOwnerID is always the same, so that an upload that was interrupted, or is repeated, leaves no second token.
+	certsOwnerID = "kwcert"
 )
 
 // CertsSecret is the Secret kubeadm-certs: the files that control-plane nodes share, each encrypted with key (32 bytes), for
@@ -64,12 +66,12 @@ func certsOwner(now time.Time, rand io.Reader) (*corev1.Secret, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, value, err := config.ParseToken(text)
+	_, value, err := config.ParseToken(text)
 	if err != nil {
 		return nil, err
 	}
 	return tokenSecret(config.BootstrapToken{
-		Token:       &config.BootstrapTokenString{ID: id, Secret: value},
+		Token:       &config.BootstrapTokenString{ID: certsOwnerID, Secret: value},
 		Description: "Ends the life of Secret " + certsSecretName + "; nobody can log in with it",
 		TTL:         &metav1.Duration{Duration: certsLifetime},
 	}, now), nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"maps"
@@ -91,9 +92,17 @@ func open(t *testing.T, value []byte) string {
 	return string(text)
 }
 
-// The owner's token lives for two hours, and nobody can do anything with it.
+// The owner's token lives for two hours, nobody can do anything with it, and the next upload has no other one.
 func TestCertsOwner(t *testing.T) {
 	_, owner := certs(t, load(t, "testdata/cases/defaults/config.yaml"), contents())
+	_, objects, err := CertsSecret(load(t, "testdata/cases/defaults/config.yaml"), contents(), certKey, now, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := objects[len(objects)-1].(*corev1.Secret)
+	if again.Name != owner.Name || string(again.Data["token-secret"]) == string(owner.Data["token-secret"]) {
+		t.Errorf("the next upload has the owner %s, not %s, or the same secret of a token", again.Name, owner.Name)
+	}
 	if owner.Type != "bootstrap.kubernetes.io/token" || !strings.HasPrefix(owner.Name, "bootstrap-token-") {
 		t.Errorf("owner is a %s called %s", owner.Type, owner.Name)
 	}
