@@ -61,9 +61,9 @@ func label(ops []operation, journal string) error {
 	for lines.Scan() {
 		var r record
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			return fmt.Errorf("cannot read a journal: %w", err)
+			continue // it was cut off
 		}
-		if r.Step != "" {
+		if r.Step != "" && r.Time.After(ops[0].at) { // the journal may be that of an earlier run
 			records = append(records, r)
 		}
 	}
@@ -111,7 +111,13 @@ func (m moments) after(i int) point {
 	if after == 0 {
 		return m.before(i)
 	}
-	return point{faults.Point{N: o.n, After: after}, fmt.Sprintf("%s: %s after %s %s", cmp.Or(o.phase, "start"), cmp.Or(o.step, "nothing"), o.op, o.path)}
+	return point{faults.Point{N: o.n, After: after}, m.during(i)}
+}
+
+// during says what was going on after operation i.
+func (m moments) during(i int) string {
+	o := m.ops[i]
+	return fmt.Sprintf("%s: %s, after %s %s", cmp.Or(o.phase, "start"), cmp.Or(o.step, "nothing"), o.op, o.path)
 }
 
 // choose picks points in the order of the run: those that no choice may leave out, and others by chance until there are count of them.
