@@ -76,7 +76,8 @@ func withAdmin(cp *bed.Machine, machine func(*testing.T) *bed.Machine) func(*tes
 
 func faultsWorker(t *testing.T, lab *bed.TestLab, cp *bed.Machine, join []string) {
 	command := append([]string{"join"}, join...)
-	x := &matrix{name: "join worker", count: 22, command: func(*bed.Machine) []string { return command }}
+	x := &matrix{name: "join worker", count: 22, sample: "kill@rename:/var/lib/kubelet/config.yaml"}
+	x.command = func(*bed.Machine) []string { return command }
 	x.machine = withAdmin(cp, numbered(lab, "w", 1))
 	x.prepare = func(t *testing.T, m *bed.Machine) { // a rollback without an administrator's credentials may not
 		cp.Kubectl(t, "delete", "node", m.Name, "--ignore-not-found")
@@ -101,7 +102,8 @@ func faultsWorker(t *testing.T, lab *bed.TestLab, cp *bed.Machine, join []string
 
 func faultsControlPlane(t *testing.T, lab *bed.TestLab, cp *bed.Machine, join []string) {
 	command := append([]string{"join"}, join...)
-	x := &matrix{name: "join control plane", count: 24, command: func(*bed.Machine) []string { return command }}
+	x := &matrix{name: "join control plane", count: 24, sample: "kill@syncdir:/etc/kubernetes/manifests/etcd.yaml+300ms"}
+	x.command = func(*bed.Machine) []string { return command }
 	x.machine = numbered(lab, "cp", 20)
 	x.prepare = func(*testing.T, *bed.Machine) {}
 	x.undone = func(t *testing.T, m *bed.Machine) {
@@ -124,7 +126,8 @@ func faultsControlPlane(t *testing.T, lab *bed.TestLab, cp *bed.Machine, join []
 
 func faultsReset(t *testing.T, lab *bed.TestLab, cp *bed.Machine, join []string) {
 	command := []string{"reset", "-f"}
-	x := &matrix{name: "reset", count: 22, command: func(*bed.Machine) []string { return command }}
+	x := &matrix{name: "reset", count: 22, sample: "kill@remove:/etc/kubernetes/pki/ca.key"}
+	x.command = func(*bed.Machine) []string { return command }
 	x.machine = numbered(lab, "cp", 40)
 	x.prepare = func(t *testing.T, m *bed.Machine) {
 		r := run(m, append([]string{"kubewright", "join"}, join...)...)

@@ -25,8 +25,9 @@ type state struct {
 }
 
 // movingFiles are not the same after two runs: the kubelet and etcd write them, and journals.
-var movingFiles = regexp.MustCompile(`^/(proc|run|tmp|dev|sys)(/|$)|^/var/(log|lib/containerd|lib/systemd|lib/cni|tmp)(/|$)|^/var/lib/kubelet/(pods|plugins|checkpoints|device-plugins|pod-resources|allocated_pods_state|.*_state|.*_manager_state|actuated_pods_state)` +
-	`|^/var/lib/etcd/member/|^/var/lib/etcd\.reset-|^/var/lib/kubewright/|^/var/lib/kubelet/pki/kubelet-client-2|^/root/`)
+var movingFiles = regexp.MustCompile(`^/(proc|run|tmp|dev|sys|root)(/|$)|^/var/(log|tmp|lib/containerd|lib/systemd|lib/cni)(/|$)` +
+	`|^/var/lib/kubelet/(pods|plugins|checkpoints|device-plugins|pod-resources|.*_state$|pki/kubelet-client-2)` +
+	`|^/var/lib/etcd/member/|^/var/lib/etcd\.reset-|^/var/lib/kubewright/`)
 
 // temporary are the names that package host writes under.
 var temporary = regexp.MustCompile(`/\.[^/]+\.[0-9a-f]{16}\.tmp$`)
@@ -95,8 +96,8 @@ func objectsOf(t *testing.T, m *bed.Machine) []string {
 	t.Helper()
 	ctx, cancel := quick()
 	defer cancel()
-	out, err := m.KubectlCommand(ctx, "get", "nodes,configmaps,secrets,deployments,daemonsets,services,roles,rolebindings,clusterroles,clusterrolebindings",
-		"-A", "--no-headers", "-o", "custom-columns=K:.kind,S:.metadata.namespace,N:.metadata.name").CombinedOutput()
+	const kinds = "nodes,configmaps,secrets,deployments,daemonsets,services,roles,rolebindings,clusterroles,clusterrolebindings"
+	out, err := m.KubectlCommand(ctx, "get", kinds, "-A", "--no-headers", "-o", "custom-columns=K:.kind,S:.metadata.namespace,N:.metadata.name").CombinedOutput()
 	if err != nil {
 		return []string{string(out)}
 	}

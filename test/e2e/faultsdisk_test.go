@@ -35,7 +35,8 @@ func TestFaultsFullDisk(t *testing.T) {
 		m.MustRun(t, "mount", "-t", "tmpfs", "-o", fmt.Sprintf("mode=0700,size=%dk", d.size), "full", d.path)
 	}
 	for _, d := range disks {
-		m.MustRun(t, "sh", "-c", fmt.Sprintf("free=$(df --output=avail -k %[1]s | tail -1); fallocate -l $((free-%[2]d))K %[1]s%[3]s", d.path, d.left, filler))
+		const fill = "free=$(df --output=avail -k %[1]s | tail -1); fallocate -l $((free-%[2]d))K %[1]s%[3]s"
+		m.MustRun(t, "sh", "-c", fmt.Sprintf(fill, d.path, d.left, filler))
 		began := time.Now()
 		r := run(m, "kubewright", "init", "--config", configPath, "--ignore-preflight-errors=DirAvailable--var-lib-etcd") // the filler
 		t.Logf("%s: after %s\n%s", d.path, time.Since(began).Round(10*time.Millisecond), r.err)

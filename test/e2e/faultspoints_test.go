@@ -229,8 +229,8 @@ func part(list []trial, which string) ([]trial, error) {
 }
 
 func TestFaultsChoice(t *testing.T) {
-	const log = "1 2026-01-02T03:04:05.000000001Z mkdir /a\n2 2026-01-02T03:04:05.1Z append /journal\n3 2026-01-02T03:04:05.2Z create /a/b c\n" +
-		"4 2026-01-02T03:04:05.3Z append /journal\n"
+	const log = "1 2026-01-02T03:04:05.000000001Z mkdir /a\n2 2026-01-02T03:04:05.1Z append /journal\n" +
+		"3 2026-01-02T03:04:05.2Z create /a/b c\n4 2026-01-02T03:04:05.3Z append /journal\n"
 	ops, killed, err := operations(log + "4 2026-01-02T03:04:06Z killed\n")
 	if err != nil || !killed || len(ops) != 4 || ops[2].path != "/a/b c" {
 		t.Fatalf("%+v, %v, %v", ops, killed, err)

@@ -36,8 +36,10 @@ type matrix struct {
 	done func(t *testing.T, m *bed.Machine, s *state)
 	// undone is what is checked after a rollback; nil for a command that has none.
 	undone func(t *testing.T, m *bed.Machine)
-	// count is how many points to choose at least.
-	count int
+	// count is how many points to choose at least, and sample the only one for `make test`, without an uninterrupted run before it;
+	// with "", one is chosen there, too.
+	count  int
+	sample string
 
 	m *bed.Machine
 	s *state
@@ -82,6 +84,15 @@ func (x *matrix) run(t *testing.T) {
 	count, which := x.chosen(t)
 	rng := rand.New(rand.NewPCG(seed(t), 0))
 	x.fresh(t)
+	if os.Getenv("KUBEWRIGHT_FAULTS") == "" && x.sample != "" {
+		p, err := faults.Parse(x.sample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.try(t, trial{points: []point{{p, "the sample"}}})
+		t.Log(x.table())
+		return
+	}
 	points := x.uninterrupted(t, rng, count)
 	list, all := trials(points), len(points)
 	if os.Getenv("KUBEWRIGHT_FAULTS") != "all" { // the sample, and a number for a try
