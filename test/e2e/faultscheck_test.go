@@ -97,7 +97,8 @@ func objectsOf(t *testing.T, m *bed.Machine) []string {
 	ctx, cancel := quick()
 	defer cancel()
 	const kinds = "nodes,configmaps,secrets,deployments,daemonsets,services,roles,rolebindings,clusterroles,clusterrolebindings"
-	out, err := m.KubectlCommand(ctx, "get", kinds, "-A", "--no-headers", "-o", "custom-columns=K:.kind,S:.metadata.namespace,N:.metadata.name").CombinedOutput()
+	const columns = "custom-columns=K:.kind,S:.metadata.namespace,N:.metadata.name"
+	out, err := m.KubectlCommand(ctx, "get", kinds, "-A", "--no-headers", "-o", columns).CombinedOutput()
 	if err != nil {
 		return []string{string(out)}
 	}
