@@ -26,14 +26,20 @@ func FuzzUnit(f *testing.F) {
 	})
 }
 
-// Whatever the journal holds, its lines are lines, and none is lost.
-func FuzzSplitLines(f *testing.F) {
-	for _, text := range []string{"", "\n", "a\n\nb\n", "a\r\nb", "\x00\xff\n\n\n"} {
+// Whatever journalctl prints, each of its lines becomes one line at most, with a time.
+func FuzzJournalLines(f *testing.F) {
+	for _, text := range []string{"", "\n", "1700000000.123456 kubelet[7]: a: b\n   more\n\n", "-- Boot 1 --\n", "1.000001 : \r\n", "\x00\xff\n\n"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if lines := splitLines(text); strings.Join(lines, "\n") != strings.TrimRight(text, "\n") {
+		lines := journalLinesOf(text)
+		if len(lines) > strings.Count(text, "\n")+1 {
 			t.Errorf("%q became %q", text, lines)
+		}
+		for _, l := range lines {
+			if strings.Contains(l.Text, "\n") || l.At.IsZero() {
+				t.Errorf("%q became %q", text, lines)
+			}
 		}
 	})
 }
