@@ -119,8 +119,8 @@ func (l *lease) drop(ctx context.Context, version string) error {
 	return l.api.Delete(ctx, l.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}})
 }
 
-// ClearLock gives back the lock that a run of this holder had when it died; the caller knows that none is under way. That it can't is no
-// harm: the lease ends by itself, only others wait for it.
+// ClearLock gives back the lock that a run of this holder had when it died; the caller knows that none is under way. That it can't
+// is no harm: the lease ends by itself, only others wait for it.
 func (c *Client) ClearLock(ctx context.Context, name, holder string) {
 	l := c.lease(name, holder)
 	_ = c.retry(ctx, func(ctx context.Context) error {

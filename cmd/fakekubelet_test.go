@@ -12,8 +12,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ import (
 
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
+	"github.com/kubewright/kubewright/host/hosttest"
 )
 
 // component is what answers at an address while its pod, or the kubelet, runs.
@@ -80,6 +83,8 @@ type staticPods struct {
 	boot func(read func(string) ([]byte, error)) error
 	// running is the manifest of which a pod was made, by component.
 	running map[string][sha256.Size]byte
+	// seen is when the directory was changed that the pods are of.
+	seen time.Time
 }
 
 // runsPods gives the machine components that answer once the kubelet has started them. Each is asked where the machine's
@@ -91,8 +96,10 @@ func (m *fakeMachine) runsPods(api http.HandlerFunc, boot func(read func(string)
 		boot: boot, running: map[string][sha256.Size]byte{},
 		kubelet: newComponent(m.t, healthy, nil),
 		parts: map[string]*component{
-			config.Etcd: nil, config.ControllerManager: newComponent(m.t, healthy, &tls.Config{}), config.Scheduler: newComponent(m.t, healthy, &tls.Config{}),
-			config.APIServer: newComponent(m.t, api, &tls.Config{GetConfigForClient: m.serving}),
+			config.Etcd:              nil,
+			config.APIServer:         newComponent(m.t, api, &tls.Config{GetConfigForClient: m.serving}),
+			config.ControllerManager: newComponent(m.t, healthy, &tls.Config{}),
+			config.Scheduler:         newComponent(m.t, healthy, &tls.Config{}),
 		},
 	}
 	return m.pods
@@ -106,11 +113,12 @@ func (m *fakeMachine) serving(*tls.ClientHelloInfo) (*tls.Config, error) {
 
 // settings are the parts of a configuration that say where the components answer.
 func (p *staticPods) settings() (cluster, kubelet string) {
-	arg := func(c *component) string {
-		return fmt.Sprintf("{extraArgs: [{name: secure-port, value: %q}]}", fmt.Sprint(c.port()))
+	at := func(field, component string) string {
+		return fmt.Sprintf("%s: {extraArgs: [{name: secure-port, value: '%d'}]}\n", field, p.parts[component].port())
 	}
-	return "apiServer: {extraArgs: [{name: bind-address, value: 127.0.0.1}]}\ncontrollerManager: " + arg(p.parts[config.ControllerManager]) + "\nscheduler: " + arg(p.parts[config.Scheduler]) + "\n",
-		fmt.Sprintf("healthzPort: %d\n", p.kubelet.port())
+	cluster = "apiServer: {extraArgs: [{name: bind-address, value: 127.0.0.1}]}\n" +
+		at("controllerManager", config.ControllerManager) + at("scheduler", config.Scheduler)
+	return cluster, fmt.Sprintf("healthzPort: %d\n", p.kubelet.port())
 }
 
 // dial reaches the machine's own API server at the address that it announces.
@@ -128,10 +136,19 @@ const every = 5 * time.Millisecond
 // Pods go on without it.
 func (m *fakeMachine) watchManifests(ctx context.Context) {
 	p, registered := m.pods, false
+	p.seen = time.Time{}
 	p.kubelet.runs(true)
 	defer p.kubelet.runs(false)
 	for ctx.Err() == nil {
-		m.startPods()
+		// A change within the same tick of the clock of files does not show.
+		info, err := os.Stat(m.host.Root + config.ManifestsDir)
+		if changed := err == nil && !info.ModTime().Equal(p.seen); changed || err != nil && !p.seen.IsZero() {
+			m.startPods()
+			p.seen = time.Time{}
+			if err == nil && time.Since(info.ModTime()) > 50*time.Millisecond {
+				p.seen = info.ModTime()
+			}
+		}
 		if p.parts[config.APIServer].door.open.Load() && !registered {
 			m.cluster.register(m.name, corev1.ConditionFalse)
 			registered = true
@@ -152,7 +169,7 @@ func (m *fakeMachine) startPods() {
 	containers, _ := m.runtime.Containers(m.t.Context())
 	var ended, started []string
 	for _, name := range []string{config.Etcd, config.APIServer, config.ControllerManager, config.Scheduler} { // as they need each other
-		manifest, err := (&host.Host{Root: m.host.Root}).ReadFile(filepath.Join(config.ManifestsDir, name+".yaml"))
+		manifest, err := os.ReadFile(filepath.Join(m.host.Root, config.ManifestsDir, name+".yaml"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -186,6 +203,28 @@ func (m *fakeMachine) startPods() {
 	for _, name := range started {
 		m.runPart(name, true)
 	}
+}
+
+// podRuntime ends what answers for a component with its pod.
+type podRuntime struct {
+	*hosttest.Runtime
+	m *fakeMachine
+}
+
+func (r podRuntime) RemovePod(ctx context.Context, id string) error {
+	pods, err := r.StaticPods(ctx)
+	if err == nil {
+		err = r.Runtime.RemovePod(ctx, id)
+	}
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		if pod.ID == id {
+			r.m.runPart(strings.TrimSuffix(pod.Name, "-"+r.m.name), false)
+		}
+	}
+	return nil
 }
 
 // runPart starts or ends what answers for a component.

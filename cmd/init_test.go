@@ -91,7 +91,8 @@ func TestInit(t *testing.T) {
 	}
 	m.same(before)
 	for _, request := range m.cluster.asked() {
-		if verb, _, _ := strings.Cut(request, " "); verb != http.MethodGet && verb != http.MethodPatch && !strings.Contains(request, "accessreviews") {
+		verb, _, _ := strings.Cut(request, " ")
+		if verb != http.MethodGet && verb != http.MethodPatch && !strings.Contains(request, "accessreviews") {
 			t.Errorf("a second run sends %s", request)
 		}
 	}

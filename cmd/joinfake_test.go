@@ -47,6 +47,10 @@ type fakeCluster struct {
 	caCert *x509.Certificate
 	caKey  crypto.Signer
 	unborn bool
+	// reaper may kill the run that sends requests.
+	reaper *reaper
+	// trusted are the signatures of certificates that were checked.
+	trusted sync.Map
 
 	mu       sync.Mutex
 	requests []string
@@ -128,6 +132,7 @@ func (c *fakeCluster) trust() error {
 		return err
 	}
 	c.caCert, c.caKey = cert, key.(crypto.Signer)
+	c.trusted.Clear()
 	return nil
 }
 
@@ -195,7 +200,7 @@ func (c *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
 		c.watch(w, r)
 		return
 	default:
-		obj, code = c.object(r)
+		obj, code = c.around(r, func() (any, int) { return c.object(r) })
 	}
 	if code != 0 {
 		reason := strings.ReplaceAll(http.StatusText(code), " ", "")

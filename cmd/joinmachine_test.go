@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/etcd/etcdtest"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
 	"github.com/kubewright/kubewright/host/network"
@@ -35,6 +36,10 @@ type fakeMachine struct {
 	systemd *systemdtest.Fake
 	runtime *hosttest.Runtime
 	cluster *fakeCluster
+	// etcd is that of the cluster; nil where it is not talked to.
+	etcd *etcdtest.Fake
+	// reaper may kill the run; nil for the others.
+	reaper *reaper
 	// sleepy is a kubelet that does nothing.
 	sleepy bool
 	// pods are what a kubelet with manifests runs; nil where no test asks the components.
@@ -80,13 +85,25 @@ func (m *fakeMachine) stopKubelet() {
 
 // Host is the machine for one run: the next one knows nothing of it.
 func (m *fakeMachine) Host(string) *host.Host {
-	return &host.Host{Root: m.host.Root, Fault: m.host.Fault, Unmounter: m.host.Unmounter, Killer: m.host.Killer, Dialer: m.dial}
+	return &host.Host{Root: m.host.Root, Fault: m.fault(), Unmounter: m.host.Unmounter, Killer: m.host.Killer, Dialer: m.dial}
 }
 
-func (m *fakeMachine) Root() bool                                       { return true }
-func (m *fakeMachine) Systemd(context.Context) (systemd.Manager, error) { return m.systemd, nil }
+func (m *fakeMachine) Root() bool { return true }
+func (m *fakeMachine) Systemd(context.Context) (systemd.Manager, error) {
+	if m.reaper != nil {
+		return reapedSystemd{m.systemd, m.reaper}, nil
+	}
+	return m.systemd, nil
+}
 func (m *fakeMachine) Runtime(context.Context, *host.Host, string) (host.Runtime, error) {
-	return m.runtime, nil
+	r := host.Runtime(m.runtime)
+	if m.pods != nil {
+		r = podRuntime{m.runtime, m}
+	}
+	if m.reaper != nil {
+		r = reapedRuntime{r, m.reaper}
+	}
+	return r, nil
 }
 func (m *fakeMachine) DetectRuntime(*host.Host) (string, error) {
 	return "unix:///run/containerd/containerd.sock", nil
@@ -105,7 +122,8 @@ func (m *fakeMachine) kubelet() {
 	if m.sleepy {
 		return
 	}
-	if data, err := m.host.ReadFile(config.BootstrapKubeletKubeconfig); err == nil && strings.Contains(string(data), joinToken) {
+	data, err := m.host.ReadFile(config.BootstrapKubeletKubeconfig)
+	if err == nil && strings.Contains(string(data), joinToken) && !m.host.Exists(config.KubeletKubeconfig) {
 		m.credentials(m.name, time.Hour)
 	}
 	m.cluster.register(m.name, corev1.ConditionFalse)

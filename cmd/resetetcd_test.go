@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -170,40 +169,6 @@ func TestResetCertificatesDir(t *testing.T) {
 	}
 }
 
-// TestResetOwnCAKilled kills a reset while it puts the journals away: the next one still knows what was there before.
-func TestResetOwnCAKilled(t *testing.T) {
-	for back := 0; back < 14; back += 3 {
-		t.Run(fmt.Sprint(back), func(t *testing.T) {
-			t.Parallel()
-			c, e := newStacked(t)
-			c.emptyLists()
-			m := newMachine(t, c, "cp2")
-			for path, data := range c.pki {
-				m.write(path, data)
-			}
-			before := m.tree()
-			runEtcd(t, m, e)
-			joined(t, m, c.controlPlane("")...)
-			m.onLoopback(ownMember(e).ClientURLs[0])
-			n := 0
-			m.host.Fault = func(_, path string) error { // counts from where the first journal is put away
-				if strings.HasPrefix(path, "/var/lib/kubewright/past") || n > 0 {
-					n++
-				}
-				if n == back+1 {
-					panic(killed{})
-				}
-				return nil
-			}
-			if !m.killed("reset", "--force") {
-				t.Fatal("it was not killed")
-			}
-			m.reset()
-			m.same(before)
-		})
-	}
-}
-
 // What would cost the others their quorum is refused before anything is changed, unless the user says so.
 func TestResetRefused(t *testing.T) {
 	m, _, e := newControlPlane(t)
@@ -249,30 +214,6 @@ func TestResetSilence(t *testing.T) {
 	m.reset("--skip-phases", "remove-etcd-member")
 	if !m.host.Exists(etcdDB) || len(e.Calls) != 2 {
 		t.Errorf("calls %v", e.Calls)
-	}
-}
-
-// TestResetControlPlaneKilled kills reset at writes all along, and repeats it.
-func TestResetControlPlaneKilled(t *testing.T) {
-	m, _, _ := newControlPlane(t)
-	writes := 0
-	m.host.Fault = func(string, string) error { writes++; return nil }
-	m.reset()
-	for at := 1; at <= writes; at += 1 + writes/8 {
-		t.Run(fmt.Sprint(at), func(t *testing.T) {
-			t.Parallel()
-			m, before, e := newControlPlane(t)
-			if !m.killAt(at, "reset", "--force") {
-				t.Fatal("it was not killed")
-			}
-			m.reset()
-			if after := withoutData(t, m.tree()); !maps.Equal(before, after) {
-				t.Errorf("the machine is not as it was: %v, then %v", slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)))
-			}
-			if ownMember(e) != nil || len(e.Members) != 1 {
-				t.Errorf("members %v", e.Members)
-			}
-		})
 	}
 }
 

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -129,16 +128,8 @@ func TestRollbackForeign(t *testing.T) {
 func TestRollbackKilled(t *testing.T) {
 	m, args := newWorker(t)
 	before := m.tree()
-	write := 0
-	m.host.Fault = func(op, path string) error {
-		if write++; op == "rename" && path == config.KubeletConfigFile {
-			panic(killed{})
-		}
-		return nil
-	}
-	if !m.killed(args...) {
-		t.Fatal("it was not killed")
-	}
+	v := &victim{m: m, args: args}
+	v.kill(t, "rename "+config.KubeletConfigFile)
 	runs := m.past()
 	if len(runs) != 1 || runs[0].Result != plan.Unfinished || runs[0].Seconds != nil {
 		t.Errorf("history: %+v", runs)
@@ -149,30 +140,6 @@ func TestRollbackKilled(t *testing.T) {
 	}
 	m.rollback()
 	m.same(before)
-}
-
-// TestRollbackInterrupted kills rollback all along, and runs it again: it goes back to where it was going, and no further.
-func TestRollbackInterrupted(t *testing.T) {
-	for _, second := range []bool{false, true} {
-		m, _ := joinedTwice(t, second)
-		writes := 0
-		m.host.Fault = func(string, string) error { writes++; return nil }
-		m.rollback()
-		if writes < 20 {
-			t.Errorf("only %d writes", writes)
-		}
-		for write := 1; write <= writes; write += 2 {
-			t.Run(fmt.Sprintf("second run %t, write %d", second, write), func(t *testing.T) {
-				t.Parallel()
-				m, before := joinedTwice(t, second)
-				if !m.killAt(write, "rollback", "--force") {
-					t.Fatal("it was not killed")
-				}
-				m.rollback()
-				m.same(before)
-			})
-		}
-	}
 }
 
 // joinedTwice is a worker that has joined once, or a second time with another configuration, and its tree before the last time.

@@ -58,8 +58,8 @@ func bootstrapToken() Phase {
 }
 
 // tokenKept says that a token need not be created. One that the user chose is there already; one that was made up is
-// wanted only until the cluster has its cluster-info, which is written right after it, or the token of a run that was cut off
-// between the two: a later run makes no second token.
+// wanted only until the cluster has its cluster-info, which is written right after it, or the token of a run that was cut off between
+// the two: a later run makes no second token.
 func tokenKept(ctx context.Context, api plan.API, f *Facts, token *corev1.Secret, generated bool, info *corev1.ConfigMap) (bool, error) {
 	if generated {
 		live, err := api.Live(ctx, info)

@@ -4,6 +4,7 @@ package etcdtest
 import (
 	"context"
 	"net"
+	"path"
 	"slices"
 	"sync"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // Fake is a cluster of servers on loopback that speak etcd's membership API. Its members share what they know. Its fields may be
@@ -26,6 +29,8 @@ type Fake struct {
 	Add, Promote, Remove []error
 	// Calls are those that change something: "add", "promote", "remove", "move from 1 to 2".
 	Calls []string
+	// Around, if set, carries a call out that changes something, or its error is the answer: the caller may be refused before or after.
+	Around func(call string, do func() error) error
 	// OnList runs before each list, with the lock held.
 	OnList func()
 
@@ -64,12 +69,27 @@ func (f *Fake) Start(m *pb.Member) {
 		m.Name = "m" + string(rune('0'+m.ID))
 	}
 	f.Status[m.ID] = &pb.StatusResponse{Header: &pb.ResponseHeader{MemberId: m.ID}, Leader: 1, RaftIndex: 100, RaftAppliedIndex: 100}
-	s := grpc.NewServer()
+	s := grpc.NewServer(grpc.UnaryInterceptor(f.intercept))
 	pb.RegisterClusterServer(s, &fakeMember{Fake: f, id: m.ID})
 	pb.RegisterMaintenanceServer(s, &fakeMaintenance{Fake: f, id: m.ID})
 	go func() { _ = s.Serve(l) }()
 	f.Stop[m.ID] = s.Stop
 	f.t.Cleanup(s.Stop)
+}
+
+// intercept lets Around carry out what changes something.
+func (f *Fake) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (answer any, err error) {
+	f.Lock()
+	around := f.Around
+	f.Unlock()
+	name := path.Base(info.FullMethod)
+	if around == nil || name == "MemberList" || name == "Status" {
+		return handler(ctx, req)
+	}
+	if refused := around(name, func() error { answer, err = handler(ctx, req); return nil }); refused != nil {
+		return nil, status.Error(codes.PermissionDenied, refused.Error())
+	}
+	return answer, err
 }
 
 // call notes a call and takes the next error from a list of them.

@@ -1,0 +1,167 @@
+package cmd
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubewright/kubewright/config"
+)
+
+// crashCases are the commands of the crash matrix.
+func crashCases() []crashCase {
+	return []crashCase{
+		{name: "init", before: beforeInit, picks: oneOfEachStep, chain: 10, backs: 11},
+		{name: "join worker", before: beforeJoin, chain: 2, backs: 4},
+		{name: "join control plane", before: beforeStackedJoin, picks: oneOfEachStep, chain: 7, backs: 11},
+		{name: "reset worker", before: beforeReset, chain: 3},
+		{name: "reset control plane", before: beforeStackedReset, picks: oneOfEachStep, chain: 6},
+		{name: "reset with an own CA", before: beforeOwnCAReset, picks: ofRecords, chain: 2},
+		{name: "rollback of join", before: beforeRollback, chain: 4},
+		{name: "rollback of a second join", before: beforeSecondRollback, chain: 3},
+	}
+}
+
+// oneOfEachStep picks each call, before it and before its answer, and one boundary of each file: that of the first is before its
+// record is written, that of the second before anything of it is there, that of the third before it gets its name, and so on.
+func oneOfEachStep(boundary string, before []string) bool {
+	op, _, _ := strings.Cut(boundary, " ")
+	if op == "before" || op == "answer" {
+		return true
+	}
+	files := 0
+	for _, b := range before {
+		if strings.HasPrefix(b, "rename ") || strings.HasPrefix(b, "remove ") || strings.HasPrefix(b, "mkdir ") {
+			files++
+		}
+	}
+	kinds := [][]string{{"record"}, {"create", "remove", "mkdir"}, {"rename", "remove"}, {"syncdir"}, {"sync"}}
+	return slices.Contains(kinds[files%len(kinds)], op) && !strings.Contains(boundary, "record after record")
+}
+
+func beforeInit(t *testing.T) *victim {
+	m, args := newUnborn(t)
+	return &victim{m: m, args: args, check: func(t *testing.T) {
+		tokens := m.cluster.tokens()
+		if len(tokens) != 1 {
+			t.Errorf("tokens %v", tokens)
+			return
+		}
+		info := m.cluster.content("/api/v1/namespaces/kube-public/configmaps/cluster-info")["data"].(map[string]any)
+		if len(info) != 2 || info["jws-kubeconfig-"+tokens[0]] == nil {
+			t.Errorf("cluster-info is not signed with %s: %v", tokens[0], slices.Sorted(maps.Keys(info)))
+		}
+	}}
+}
+
+func beforeJoin(t *testing.T) *victim {
+	m, args := newWorker(t)
+	return &victim{m: m, args: args}
+}
+
+func beforeReset(t *testing.T) *victim {
+	v := beforeJoin(t)
+	before := v.m.tree()
+	joined(t, v.m, v.args...)
+	v.m.settle()
+	v.args = []string{"reset", "--force"}
+	v.check = func(t *testing.T) {
+		v.m.same(before)
+		if v.m.cluster.objects["/api/v1/nodes/w1"] != nil {
+			t.Error("the Node is left")
+		}
+	}
+	return v
+}
+
+// stacked is a machine that is to join as a control plane with a member of etcd, whose components answer.
+func stacked(t *testing.T) (m *fakeMachine, args []string) {
+	t.Helper()
+	c, e := newStacked(t)
+	c.emptyLists()
+	m = newMachine(t, c, "cp2")
+	pods := m.runsPods(c.serve, func(func(string) ([]byte, error)) error { return nil })
+	cluster, kubelet := pods.settings()
+	const system = "/api/v1/namespaces/kube-system/configmaps/"
+	stored := c.objects[system+"kubeadm-config"].(*corev1.ConfigMap)
+	stored.Data["ClusterConfiguration"] += cluster
+	c.objects[system+"kubelet-config"] = configMap("kubelet", strings.Replace(kubeletConfig, "healthzPort: 0\n", kubelet, 1))
+	runEtcd(t, m, e)
+	port := fmt.Sprint(pods.parts[config.APIServer].port())
+	return m, c.joins("--control-plane", "--certificate-key", c.upload(t), "--apiserver-bind-port", port)
+}
+
+func beforeStackedJoin(t *testing.T) *victim {
+	m, args := stacked(t)
+	return &victim{m: m, args: args, check: m.hasMembers(2, "add", "promote")}
+}
+
+// hasMembers makes sure that etcd has so many members, after these changes, and that nobody holds the lock.
+func (m *fakeMachine) hasMembers(n int, calls ...string) func(t *testing.T) {
+	return func(t *testing.T) {
+		m.etcd.Lock()
+		defer m.etcd.Unlock()
+		learns := slices.ContainsFunc(m.etcd.Members, func(e *pb.Member) bool { return e.IsLearner })
+		if learns || len(m.etcd.Members) != n || !slices.Equal(m.etcd.Calls, calls) {
+			t.Errorf("members %v, calls %v", m.etcd.Members, m.etcd.Calls)
+		}
+		if m.cluster.objects[leases+"/kubewright-etcd"] != nil {
+			t.Error("the lock of etcd's members is held")
+		}
+	}
+}
+
+func beforeStackedReset(t *testing.T) *victim {
+	m, args := stacked(t)
+	before := m.normal()
+	joined(t, m, args...)
+	m.write(etcdDB, []byte("data"))
+	m.onLoopback(ownMember(m.etcd).ClientURLs[0])
+	members := m.hasMembers(1, "add", "promote", "remove")
+	return &victim{m: m, args: []string{"reset", "--force"}, check: func(t *testing.T) {
+		members(t)
+		if diff := gocmp.Diff(before, withoutData(t, m.normal())); diff != "" {
+			t.Errorf("the machine is not as it was before the join (-before +after):\n%s", diff)
+		}
+		if m.cluster.objects["/api/v1/nodes/cp2"] != nil {
+			t.Error("the Node is left")
+		}
+	}}
+}
+
+// ofRecords picks where the records of runs are put away.
+func ofRecords(boundary string, _ []string) bool {
+	return strings.Contains(boundary, "/var/lib/kubewright/past")
+}
+
+// beforeOwnCAReset has keys of the user, of which only the records know that they were there before.
+func beforeOwnCAReset(t *testing.T) *victim {
+	c, e := newStacked(t)
+	c.emptyLists()
+	m := newMachine(t, c, "cp2")
+	for path, data := range c.pki {
+		m.write(path, data)
+	}
+	before := m.tree()
+	runEtcd(t, m, e)
+	joined(t, m, c.controlPlane("")...)
+	m.onLoopback(ownMember(e).ClientURLs[0])
+	return &victim{m: m, args: []string{"reset", "--force"}, check: func(*testing.T) { m.same(before) }}
+}
+
+func beforeRollback(t *testing.T) *victim {
+	m, before := joinedTwice(t, false)
+	return &victim{m: m, args: []string{"rollback", "--force"}, check: func(*testing.T) { m.same(before) }}
+}
+
+// beforeSecondRollback goes back to the first join, and no further.
+func beforeSecondRollback(t *testing.T) *victim {
+	m, before := joinedTwice(t, true)
+	return &victim{m: m, args: []string{"rollback", "--force"}, check: func(*testing.T) { m.same(before) }, once: true}
+}
