@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/kubewright/kubewright/host/hosttest"
@@ -92,5 +93,37 @@ Plan: 3 to delete, 1 that can't be told yet.
 `
 	if got := plan.Text(items, plan.TextOptions{}); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// A step is optional, or no reason not to go on; that it is recorded is neither. What is recorded for people only ends no run that goes on.
+func TestUnrecorded(t *testing.T) {
+	h := hosttest.New(t)
+	step := failing("x", nil)
+	step.Optional = true
+	p := plan.Plan{Sections: []plan.Section{{Phase: "a", KeepGoing: true, Steps: []plan.Step{file("/etc/a", "a")}}, {Phase: "b", KeepGoing: true, Steps: []plan.Step{step, file("/etc/b", "b"), file("/etc/c", "c")}}}}
+	appends := 0
+	h.Fault = func(op, _ string) error {
+		if op != "append" {
+			return nil
+		}
+		if appends++; appends > 1 { // the first is the record of the file
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	journal := &plan.Journal{Host: h, Command: "test"}
+	r := plan.Runner{Target: &plan.Target{Host: h}, Journal: journal}
+	_, err := r.Run(context.Background(), p)
+	if !errors.Is(err, syscall.ENOSPC) || appends != 4 || strings.Count(err.Error(), "no space left") != 1 {
+		t.Errorf("%v after %d records", err, appends)
+	}
+	h.Fault = nil
+	if err := journal.End(plan.Failed, err); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := plan.History(h)
+	if err != nil || len(runs) != 1 || len(runs[0].Phases) != 2 {
+		t.Errorf("%v %+v", err, runs)
 	}
 }

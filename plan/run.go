@@ -54,7 +54,7 @@ func (r *Runner) section(ctx context.Context, s Section) (changes int, err error
 	defer func() {
 		if r.Journal != nil {
 			noted := r.Journal.Phase(PhaseResult{Phase: s.Phase, Seconds: time.Since(start).Seconds(), Changes: changes, Failed: err != nil})
-			if err == nil { // else that is what people want to read, and the note's would often be the same
+			if err == nil && !s.KeepGoing { // else it is what was told already, or goes with the next record
 				err = noted
 			}
 		}
@@ -68,13 +68,13 @@ func (r *Runner) section(ctx context.Context, s Section) (changes int, err error
 			return changes, failed.and(fmt.Errorf("%s: stopped before %s: %w", s.Phase, step, context.Cause(ctx)))
 		}
 		c, err := r.step(ctx, s.Phase, step)
-		if d, ok := step.(Do); ok && d.Optional && err != nil && ctx.Err() == nil {
+		if d, ok := step.(Do); ok && d.Optional && err != nil && !errors.As(err, new(*unrecorded)) && ctx.Err() == nil {
 			r.Target.warn(err.Error())
 			continue
 		}
 		if err != nil {
 			err = fmt.Errorf("%s: %w", s.Phase, err)
-			if s.KeepGoing && ctx.Err() == nil {
+			if s.KeepGoing && ctx.Err() == nil && !errors.As(err, new(*unrecorded)) {
 				failed = append(failed, err)
 				continue
 			}
@@ -105,7 +105,7 @@ func (r *Runner) step(ctx context.Context, phase string, step Step) (Change, err
 	}
 	recorded, err := r.record(ctx, phase, step, c)
 	if err != nil {
-		return c, err
+		return c, &unrecorded{err}
 	}
 	began := time.Now()
 	if err := step.Apply(ctx, r.Target); err != nil {
@@ -142,6 +142,11 @@ func afterwards(ctx context.Context, t *Target, step Step) (Change, error) {
 	}
 	return step.Diff(ctx, t)
 }
+
+// unrecorded is an error of the journal. It ends every run: what can't be recorded is not changed, whatever comes next.
+type unrecorded struct{ error }
+
+func (e *unrecorded) Unwrap() error { return e.error }
 
 // record writes the journal. What leaves nothing behind (waits, pulled images) is not recorded.
 func (r *Runner) record(ctx context.Context, phase string, step Step, c Change) (recorded bool, err error) {
