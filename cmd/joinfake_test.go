@@ -63,6 +63,8 @@ type fakeCluster struct {
 	ahead time.Duration
 	// refuse answers a request with an error instead, when it does not return 0.
 	refuse func(r *http.Request) int
+	// disturb, when set, chooses what happens to a request in place of its answer; nil is nothing.
+	disturb func(r *http.Request) disturbance
 }
 
 const clusterConfig = `apiVersion: kubeadm.k8s.io/v1beta4
@@ -173,6 +175,16 @@ func (c *fakeCluster) issue(t *testing.T, name string, life time.Duration) (cert
 }
 
 func (c *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
+	if c.disturb != nil {
+		if other := c.disturb(r); other != nil {
+			other(w, r, c.answer)
+			return
+		}
+	}
+	c.answer(w, r)
+}
+
+func (c *fakeCluster) answer(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	c.requests = append(c.requests, r.Method+" "+r.URL.Path)
 	refuse, ahead := c.refuse, c.ahead
