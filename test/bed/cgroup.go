@@ -58,6 +58,9 @@ func cgroupOptions(all string) string {
 	return strings.Join(keep, ",")
 }
 
+// machineShares is the processor time of a machine on a busy host, where one process has 1024.
+const machineShares = "8192"
+
 // createCgroups makes the machine's own group in every hierarchy and describes them for the boot script.
 func createCgroups(name string) (string, error) {
 	var lines []string
@@ -70,6 +73,14 @@ func createCgroups(name string) (string, error) {
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 			if data, err := os.ReadFile(filepath.Join(h.path, file)); err == nil && h.point != "." {
 				if err := os.WriteFile(filepath.Join(group, file), data, 0o644); err != nil {
+					return "", fmt.Errorf("cannot set up cgroup: %w", err)
+				}
+			}
+		}
+		// To the processes of the host all of a machine is but one, and a busy host would starve it.
+		if shares := filepath.Join(group, "cpu.shares"); h.point != "." {
+			if _, err := os.Stat(shares); err == nil {
+				if err := os.WriteFile(shares, []byte(machineShares), 0o644); err != nil {
 					return "", fmt.Errorf("cannot set up cgroup: %w", err)
 				}
 			}
