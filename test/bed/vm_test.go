@@ -33,6 +33,10 @@ func TestQemuArgs(t *testing.T) {
 			-drive file=/c/disk,format=raw,if=virtio,snapshot=on,cache=unsafe -drive file=/t/payload.img,format=raw,if=virtio,readonly=on
 			-device virtio-rng-pci -netdev user,id=net,restrict=on,ipv6=off -device virtio-net-pci,netdev=net,romfile=
 			-device virtio-serial-pci -chardev socket,id=agent,fd=3 -device virtserialport,chardev=agent,name=bed`},
+		{"disk of a server", qemu{accel: "tcg", kernel: "/k", socket: "/t/s", command: []string{"x"}, mib: 1},
+			`-name kubewright -nodefaults -no-user-config -no-reboot -display none -monitor none
+			-accel tcg,thread=multi -cpu max -smp 2 -m 1 -kernel /k -append x -serial file:
+			-drive file=nbd:unix:/t/s,format=raw,if=virtio,cache=writeback`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string

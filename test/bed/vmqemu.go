@@ -22,6 +22,7 @@ type qemu struct {
 	command []string // the kernel's command line
 	console string   // file of the host that gets what the first serial port says
 	disk    string   // root disk, raw; what the VM writes to it is thrown away
+	socket  string   // of an NBD server that is the root disk, instead of disk
 	payload string   // second disk, raw, read only
 	agent   bool     // a line to the agent, which qemu inherits as file descriptor 3
 	mib     int      // memory
@@ -47,6 +48,11 @@ func (q qemu) args() []string {
 	}
 	if q.disk != "" {
 		args = append(args, "-drive", "file="+q.disk+",format=raw,if=virtio,snapshot=on,cache=unsafe")
+	}
+	if q.socket != "" {
+		// Writeback: the guest sees a disk with a write cache, and its flushes reach the server. With unsafe they would not;
+		// with writethrough every write would be flushed, and what lacks an fsync would go unnoticed.
+		args = append(args, "-drive", "file=nbd:unix:"+q.socket+",format=raw,if=virtio,cache=writeback")
 	}
 	if q.payload != "" {
 		args = append(args, "-drive", "file="+q.payload+",format=raw,if=virtio,readonly=on")
