@@ -99,7 +99,7 @@ func (f *rollbackFlags) runOn(ctx context.Context, env *Env, out *reporter) erro
 // nothing is how a rollback ends that finds no run, and puts an earlier one away that had come that far.
 func (f *rollbackFlags) nothing(h *host.Host, runs []plan.PastRun, out *reporter) error {
 	if !f.dryRun {
-		if err := plan.PutAway(h, runs); err != nil {
+		if err := plan.PutAway(h, rollbacks(runs)); err != nil {
 			return err
 		}
 	}
@@ -123,8 +123,7 @@ func (f *rollbackFlags) closing(h *host.Host, back *wayBack, changes int, out *r
 	}
 	own, err := plan.History(h)
 	if err == nil {
-		own = slices.DeleteFunc(own, func(r plan.PastRun) bool { return r.Command != phases.RollbackName })
-		err = plan.PutAway(h, own)
+		err = plan.PutAway(h, rollbacks(own))
 	}
 	if err != nil {
 		return err
@@ -141,6 +140,11 @@ func (f *rollbackFlags) closing(h *host.Host, back *wayBack, changes int, out *r
 	last := back.session.takesBack[len(back.session.takesBack)-1]
 	out.line("\nThe machine is as it was before %s of %s.", last.Command, began(back.session.takesBack[0]))
 	return nil
+}
+
+// rollbacks picks those among the runs.
+func rollbacks(runs []plan.PastRun) []plan.PastRun {
+	return slices.DeleteFunc(slices.Clone(runs), func(r plan.PastRun) bool { return r.Command != phases.RollbackName })
 }
 
 // began is when a run began, for people.

@@ -118,6 +118,41 @@ func (h *Host) RemoveEmptyDir(path string) error {
 	return nil
 }
 
+// Move gives a file or directory another path on the same file system, in one step, durably. The directory that it goes to must be
+// there; something that has the new path already is an error.
+func (h *Host) Move(from, to string) error {
+	if err := h.move(from, to); err != nil {
+		return fmt.Errorf("cannot move %s to %s: %w", from, to, h.why(from, err))
+	}
+	return nil
+}
+
+func (h *Host) move(from, to string) error {
+	p, err := h.at(from, false)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	q, err := h.at(to, false)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	if _, err := q.Lstat(q.full()); err == nil {
+		return fs.ErrExist
+	}
+	if err := h.fault("rename", from); err != nil {
+		return err
+	}
+	if err := p.Rename(p.full(), q.full()); err != nil { // both are of the same tree
+		return err
+	}
+	if err := h.fault("syncdir", from); err != nil {
+		return err
+	}
+	return errors.Join(q.sync(q.dir), p.sync(p.dir)) // at the worst it is in both places
+}
+
 // Rename gives a file or directory another name in the same directory, durably. Something that has the new name already is an
 // error.
 func (h *Host) Rename(path, name string) error {

@@ -180,31 +180,50 @@ func TakenBack(h *host.Host, counts func(PastRun) bool) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// PutAway moves the journals of all runs to PastDir, because what they tell of is gone, and removes the contents of old files
-// beside them: they may be keys.
+// PutAway moves the journals of all runs to PastDir, because what they tell of is gone, each in one step, and removes the contents
+// of old files beside them: they may be keys.
 func PutAway(h *host.Host, runs []PastRun) error {
 	for _, run := range slices.Backward(runs) { // that of undoing first: without it nobody knows what was left on purpose
 		if err := putAway(h, run.Dir); err != nil {
 			return fmt.Errorf("cannot put away the record of an earlier run: %w", err)
 		}
 	}
-	return nil
+	return forgetContents(h)
 }
 
 func putAway(h *host.Host, dir string) error {
-	data, err := h.ReadFile(filepath.Join(dir, journalFile))
-	if errors.Is(err, fs.ErrNotExist) { // nothing was recorded, or this was interrupted
+	if !h.Exists(filepath.Join(dir, journalFile)) { // nothing was recorded
 		return h.RemoveTree(dir)
 	}
 	to := filepath.Join(PastDir, filepath.Base(dir))
-	if err == nil {
-		err = h.MkdirAll(to, 0o700)
+	if h.Exists(to) { // it is moved, and a power cut has left it here, too
+		return h.RemoveTree(dir)
 	}
-	if err == nil {
-		err = h.WriteFile(filepath.Join(to, journalFile), host.FileSpec{Data: data, Mode: 0o600})
-	}
-	if err != nil {
+	if err := h.MkdirAll(PastDir, 0o700); err != nil {
 		return err
 	}
-	return h.RemoveTree(dir)
+	return h.Move(dir, to)
+}
+
+// forgetContents leaves only the journals of the runs that were put away, also of those where that was interrupted.
+func forgetContents(h *host.Host) error {
+	names, err := h.ReadDir(PastDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	errs := []error{err}
+	for _, name := range names {
+		dir := filepath.Join(PastDir, name)
+		files, err := h.ReadDir(dir)
+		errs = append(errs, err)
+		for _, file := range files {
+			if file != journalFile {
+				errs = append(errs, h.Remove(filepath.Join(dir, file)))
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("cannot remove the old contents of files from %s, which may be keys: %w", PastDir, err)
+	}
+	return nil
 }

@@ -164,4 +164,5 @@ func (j *Journal) tidy() {
 	for _, name := range names {
 		_ = j.Host.RemoveLeftovers(filepath.Join(RunsDir, name))
 	}
+	_ = forgetContents(j.Host)
 }
