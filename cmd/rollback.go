@@ -123,7 +123,13 @@ func (f *rollbackFlags) closing(h *host.Host, back *wayBack, changes int, out *r
 	}
 	own, err := plan.History(h)
 	if err == nil {
-		err = plan.PutAway(h, rollbacks(own))
+		own = rollbacks(own)
+		for _, r := range own { // before its record is away, which is the very end: the next rollback is about an earlier run then
+			err = errors.Join(err, r.Forget(h))
+		}
+	}
+	if err == nil {
+		err = plan.PutAway(h, own)
 	}
 	if err != nil {
 		return err

@@ -213,17 +213,22 @@ func forgetContents(h *host.Host) error {
 	}
 	errs := []error{err}
 	for _, name := range names {
-		dir := filepath.Join(PastDir, name)
-		files, err := h.ReadDir(dir)
-		errs = append(errs, err)
-		for _, file := range files {
-			if file != journalFile {
-				errs = append(errs, h.Remove(filepath.Join(dir, file)))
-			}
+		errs = append(errs, PastRun{Dir: filepath.Join(PastDir, name)}.Forget(h))
+	}
+	return errors.Join(errs...)
+}
+
+// Forget removes the old contents of files beside the journal. From then on only people can make use of it.
+func (r PastRun) Forget(h *host.Host) error {
+	files, err := h.ReadDir(r.Dir)
+	errs := []error{err}
+	for _, file := range files {
+		if file != journalFile {
+			errs = append(errs, h.Remove(filepath.Join(r.Dir, file)))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("cannot remove the old contents of files from %s, which may be keys: %w", PastDir, err)
+		return fmt.Errorf("cannot remove the old contents of files from %s, which may be keys: %w", r.Dir, err)
 	}
 	return nil
 }
