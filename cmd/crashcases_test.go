@@ -58,7 +58,9 @@ func beforeInit(t *testing.T) *victim {
 			t.Errorf("tokens %v", tokens)
 			return
 		}
+		m.cluster.mu.Lock()
 		info := m.cluster.content("/api/v1/namespaces/kube-public/configmaps/cluster-info")["data"].(map[string]any)
+		m.cluster.mu.Unlock()
 		if len(info) != 2 || info["jws-kubeconfig-"+tokens[0]] == nil {
 			t.Errorf("cluster-info is not signed with %s: %v", tokens[0], slices.Sorted(maps.Keys(info)))
 		}
@@ -78,7 +80,7 @@ func beforeReset(t *testing.T) *victim {
 	v.args = []string{"reset", "--force"}
 	v.check = func(t *testing.T) {
 		v.m.same(before)
-		if v.m.cluster.objects["/api/v1/nodes/w1"] != nil {
+		if v.m.cluster.has("/api/v1/nodes/w1") {
 			t.Error("the Node is left")
 		}
 	}
@@ -116,7 +118,7 @@ func (m *fakeMachine) hasMembers(n int, calls ...string) func(t *testing.T) {
 		if learns || len(m.etcd.Members) != n || !slices.Equal(m.etcd.Calls, calls) {
 			t.Errorf("members %v, calls %v", m.etcd.Members, m.etcd.Calls)
 		}
-		if m.cluster.objects[leases+"/kubewright-etcd"] != nil {
+		if m.cluster.has(leases + "/kubewright-etcd") {
 			t.Error("the lock of etcd's members is held")
 		}
 	}
@@ -134,7 +136,7 @@ func beforeStackedReset(t *testing.T) *victim {
 		if diff := gocmp.Diff(before, withoutData(t, m.normal())); diff != "" {
 			t.Errorf("the machine is not as it was before the join (-before +after):\n%s", diff)
 		}
-		if m.cluster.objects["/api/v1/nodes/cp2"] != nil {
+		if m.cluster.has("/api/v1/nodes/cp2") {
 			t.Error("the Node is left")
 		}
 	}}

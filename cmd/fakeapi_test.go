@@ -104,6 +104,13 @@ func (c *fakeCluster) patch(r *http.Request, path string, sent map[string]any) (
 	return c.store(path, next), 0
 }
 
+// has says that the cluster has an object.
+func (c *fakeCluster) has(path string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.objects[path] != nil
+}
+
 // content is an object as a copy in maps; nil when there is none.
 func (c *fakeCluster) content(path string) map[string]any {
 	obj := c.objects[path]
