@@ -22,6 +22,7 @@ type bus interface {
 	DisableUnitFilesContext(ctx context.Context, files []string, runtime bool) ([]dbus.DisableUnitFileChange, error)
 	ReloadContext(ctx context.Context) error
 	ResetFailedUnitContext(ctx context.Context, name string) error
+	Connected() bool
 	Close()
 }
 
@@ -57,7 +58,7 @@ func Connect(ctx context.Context) (Manager, error) {
 		}
 		return nil, fmt.Errorf("cannot connect to systemd: %w\n%s", err, hint)
 	}
-	return &manager{bus: conn, journal: journalctl, tick: 250 * time.Millisecond, stall: 90 * time.Second, settle: 50 * time.Millisecond}, nil
+	return &manager{bus: bounded{conn}, journal: journalctl, tick: 250 * time.Millisecond, stall: 90 * time.Second, settle: 50 * time.Millisecond}, nil
 }
 
 func (m *manager) Unit(ctx context.Context, name string) (Unit, error) {

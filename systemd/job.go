@@ -13,6 +13,9 @@ import (
 // stillWaiting is the Result of a job that this package gave up to wait for. The job itself stays queued.
 const stillWaiting = "still waiting"
 
+// errCut ends a wait for a job of which nobody tells any more.
+var errCut = errors.New("the connection to systemd was cut, as when it is started again; its job may go on\nrun the same command again")
+
 // detailTime bounds the look at what went wrong, in JobError.
 const detailTime = 5 * time.Second
 
@@ -105,7 +108,7 @@ func (m *manager) job(ctx context.Context, verb, name string, start starter) err
 	}
 	result, err := m.wait(ctx, verb, name, uint32(id), done)
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errCut):
 		return fmt.Errorf("cannot %s %s: %w", verb, name, err)
 	case err != nil:
 		return m.failure(ctx, verb, name, stillWaiting, err)
@@ -130,6 +133,8 @@ func (m *manager) wait(ctx context.Context, verb, name string, id uint32, done <
 		}
 		look, err := m.look(ctx, name, id)
 		switch {
+		case err != nil && !m.Connected():
+			return "", errCut
 		case err != nil: // it may be busy reading its unit files; that no more comes counts as standstill
 		case look.status == "":
 			if gone++; gone > 2 {

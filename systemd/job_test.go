@@ -25,6 +25,8 @@ type fakeBus struct {
 	after  map[string]any // the unit's properties when its job has ended
 	err    error
 	calls  []string
+	cut    bool // the connection, once a job is queued
+
 }
 
 func (f *fakeBus) call(s string) { f.mu.Lock(); defer f.mu.Unlock(); f.calls = append(f.calls, s) }
@@ -38,6 +40,9 @@ func (f *fakeBus) GetAllPropertiesContext(_ context.Context, unit string) (map[s
 func (f *fakeBus) ListJobsContext(context.Context) ([]dbus.JobStatus, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.cut {
+		return nil, errors.New("dbus: connection closed by user")
+	}
 	return slices.Clone(f.jobs), nil
 }
 
@@ -79,7 +84,8 @@ func (f *fakeBus) ResetFailedUnitContext(_ context.Context, name string) error {
 	f.call("reset-failed " + name)
 	return nil
 }
-func (f *fakeBus) Close() {}
+func (f *fakeBus) Close()          {}
+func (f *fakeBus) Connected() bool { return !f.cut }
 
 func loaded(more map[string]any) map[string]any {
 	props := map[string]any{"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead"}
