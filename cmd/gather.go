@@ -91,6 +91,7 @@ func (f *initFlags) gather(ctx context.Context, env *Env, h *host.Host, in *init
 	s.facts.Client = clients(s.facts, in.config.LocalAPIURL())
 	if !f.elsewhere() {
 		m := env.Machine.Preflight(h, s.target.Systemd, s.target.Runtime)
+		m.NoSystemd = s.target.NoSystemd
 		s.facts.Preflight, s.facts.Listeners = &m, m.Listeners
 	}
 	return s, f.certificateKeyFor(s.facts)
@@ -105,13 +106,14 @@ func connect(ctx context.Context, env *Env, h *host.Host, criSocket string) *ses
 		try(ctx)
 	}
 	patiently(func(ctx context.Context) {
-		if m, err := env.Machine.Systemd(ctx); err == nil {
+		m, err := env.Machine.Systemd(ctx)
+		if s.target.NoSystemd = err; err == nil {
 			s.target.Systemd = m
 		}
 	})
 	patiently(func(ctx context.Context) {
 		r, err := env.Machine.Runtime(ctx, s.host, criSocket)
-		if s.noRuntime = err; err == nil {
+		if s.noRuntime, s.target.NoRuntime = err, err; err == nil {
 			s.target.Runtime = r
 		}
 	})

@@ -122,6 +122,7 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 	}
 	facts.Client = clients(facts, "")
 	m := env.Machine.Preflight(h, s.target.Systemd, s.target.Runtime)
+	m.NoSystemd = s.target.NoSystemd
 	m.Downloaded = input.Read
 	facts.Preflight, facts.Listeners = &m, m.Listeners
 	return facts, nil

@@ -64,7 +64,7 @@ func (i Image) missing(ctx context.Context, t *Target) ([]string, error) {
 // Apply pulls what is missing. It tries every image before it says which can't be had.
 func (i Image) Apply(ctx context.Context, t *Target) error {
 	if t.Runtime == nil {
-		return fmt.Errorf("cannot pull images: the container runtime can't be reached")
+		return fmt.Errorf("cannot pull images: %w", unreachable("the container runtime", t.NoRuntime))
 	}
 	missing, err := i.missing(ctx, t)
 	if err != nil {

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/systemd"
@@ -70,6 +71,8 @@ type Target struct {
 	Systemd systemd.Manager
 	// Runtime is nil where the container runtime can't be reached; then images are Unknown.
 	Runtime host.Runtime
+	// NoSystemd and NoRuntime are why they can't be reached, where that was tried.
+	NoSystemd, NoRuntime error
 	// API is nil where there is no cluster to talk to; then objects are Unknown.
 	API API
 	// Elsewhere says that a plan is previewed for another machine than this one: waits ask nobody.
@@ -83,6 +86,14 @@ type Target struct {
 	without map[string]bool
 	// pending holds the files that earlier steps of a previewed plan would change. It is nil when no plan is previewed.
 	pending map[string]bool
+}
+
+// unreachable is why there is nobody to ask.
+func unreachable(who string, why error) error {
+	if why == nil {
+		return errors.New(who + " can't be reached")
+	}
+	return why
 }
 
 func (t *Target) warn(message string) {

@@ -125,7 +125,7 @@ func (u Unit) Apply(ctx context.Context, t *Target) error {
 		if !u.Running {
 			verb = "stop"
 		}
-		return fmt.Errorf("cannot %s %s: systemd can't be reached", verb, u.Name)
+		return fmt.Errorf("cannot %s %s: %w", verb, u.Name, unreachable("systemd", t.NoSystemd))
 	}
 	now, err := t.Systemd.Unit(ctx, u.Name)
 	if err != nil {
@@ -160,7 +160,7 @@ func (u Unit) Apply(ctx context.Context, t *Target) error {
 // Before records whether the unit was enabled and running.
 func (u Unit) Before(ctx context.Context, t *Target) (*Before, error) {
 	if t.Systemd == nil {
-		return nil, fmt.Errorf("cannot look at %s: systemd can't be reached", u.Name)
+		return nil, fmt.Errorf("cannot look at %s: %w", u.Name, unreachable("systemd", t.NoSystemd))
 	}
 	now, err := t.Systemd.Unit(ctx, u.Name)
 	if err != nil {

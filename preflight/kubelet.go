@@ -47,7 +47,9 @@ func (i *initChecks) kubeletSkew(ctx context.Context) []Finding {
 // warns about a unit that is missing or not enabled; there is no need to.
 func (i *initChecks) kubeletService(ctx context.Context) []Finding {
 	var found []Finding
-	if i.m.Systemd == nil {
+	if i.m.Systemd == nil && i.m.NoSystemd != nil {
+		found = failure(i.m.NoSystemd, "kubewright starts the kubelet as a systemd service")
+	} else if i.m.Systemd == nil {
 		found = failed("systemd can't be reached: the kubelet can't be started", "kubewright starts the kubelet as a systemd service")
 	} else if unit, err := i.m.Systemd.Unit(ctx, config.KubeletService); err != nil {
 		found = failure(err, "")

@@ -16,8 +16,9 @@ import (
 type Machine struct {
 	// Host is the machine's files, among them those in /proc.
 	Host *host.Host
-	// Systemd is nil when it can't be reached.
-	Systemd systemd.Manager
+	// Systemd is nil when it can't be reached, and NoSystemd says why.
+	Systemd   systemd.Manager
+	NoSystemd error
 	// Runtime is nil when it can't be reached.
 	Runtime host.Runtime
 	// OpenRuntime connects to the container runtime at a CRI socket: without a Runtime, its error says why.
