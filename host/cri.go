@@ -60,7 +60,7 @@ func (c *cri) HasImage(ctx context.Context, ref string) (bool, error) {
 
 func (c *cri) PullImage(ctx context.Context, ref string) error {
 	if _, err := c.images.PullImage(ctx, &runtimev1.PullImageRequest{Image: &runtimev1.ImageSpec{Image: ref}}); err != nil {
-		return fmt.Errorf("cannot pull image %s: %w", ref, plain(err))
+		return fmt.Errorf("cannot pull image %s: %w", ref, c.pullFailed(ctx, plain(err)))
 	}
 	return nil
 }

@@ -31,7 +31,8 @@ type server struct {
 	statuses   map[string]*runtimev1.ContainerStatus
 	mu         sync.Mutex
 	calls      []string
-	stopping   func() // called by StopContainer, if set
+	stopping   func()            // called by StopContainer, if set
+	pullFails  map[string]string // what is said instead, by image
 }
 
 func (s *server) called(format string, args ...any) {
@@ -73,13 +74,16 @@ func (s *server) PullImage(_ context.Context, r *runtimev1.PullImageRequest) (*r
 	if strings.Contains(r.Image.Image, "none") {
 		return nil, status.Error(codes.NotFound, "no such image")
 	}
+	if text, fails := s.pullFails[r.Image.Image]; fails {
+		return nil, status.Error(codes.Unknown, text)
+	}
 	s.present[r.Image.Image] = true
 	return &runtimev1.PullImageResponse{ImageRef: "sha256:1"}, nil
 }
 
 func (s *server) ImageFsInfo(context.Context, *runtimev1.ImageFsInfoRequest) (*runtimev1.ImageFsInfoResponse, error) {
 	return &runtimev1.ImageFsInfoResponse{ImageFilesystems: []*runtimev1.FilesystemUsage{
-		{UsedBytes: &runtimev1.UInt64Value{Value: 40}}, {}, {UsedBytes: &runtimev1.UInt64Value{Value: 2}}}}, nil
+		{UsedBytes: &runtimev1.UInt64Value{Value: 40}, FsId: &runtimev1.FilesystemIdentifier{Mountpoint: "/run"}}, {}, {UsedBytes: &runtimev1.UInt64Value{Value: 2}}}}, nil
 }
 
 func (s *server) ListPodSandbox(_ context.Context, r *runtimev1.ListPodSandboxRequest) (*runtimev1.ListPodSandboxResponse, error) {
@@ -192,7 +196,7 @@ func TestRuntimeAnswers(t *testing.T) {
 	if got, _ := r.HasImage(ctx, "etcd"); !got {
 		t.Error("a pulled image is missing")
 	}
-	if err := r.PullImage(ctx, "none"); err == nil || err.Error() != "cannot pull image none: no such image" {
+	if err := r.PullImage(ctx, "none"); err == nil || err.Error() != "cannot pull image none: no such image\nthe registry has no such image: look at imageRepository and kubernetesVersion" {
 		t.Errorf("pull: %v", err)
 	}
 	if n, err := r.ImageBytes(ctx); n != 42 || err != nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kubewright/kubewright/host"
 )
 
 // pullTries is how often an image is asked for: registries have bad moments.
@@ -116,8 +118,8 @@ func (i Image) pull(ctx context.Context, t *Target, ref string) error {
 		pause = 500 * time.Millisecond
 	}
 	for try := 1; ; try++ {
-		err := t.Runtime.PullImage(ctx, ref)
-		if err == nil || try == pullTries {
+		err := pullOnce(ctx, t, ref)
+		if err == nil || try == pullTries || errors.As(err, new(*host.LastingError)) {
 			return err
 		}
 		select {
@@ -126,6 +128,40 @@ func (i Image) pull(ctx context.Context, t *Target, ref string) error {
 		case <-time.After(time.Duration(try) * pause):
 		}
 	}
+}
+
+const (
+	// pullStall is how long a pull may go on while the images do not grow. Runtimes give up after half of it; one that hangs does not.
+	pullStall = 10 * time.Minute
+	pullEvery = 30 * time.Second
+)
+
+// pullOnce pulls as long as something comes.
+func pullOnce(ctx context.Context, t *Target, ref string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stalled := &host.LastingError{Err: fmt.Errorf("cannot pull image %s: nothing has come for %s; does the container runtime hang?", ref, pullStall)}
+	go func() {
+		var most uint64
+		for moved := time.Now(); ctx.Err() == nil; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pullEvery):
+			}
+			if have, err := t.Runtime.ImageBytes(ctx); err == nil && have > most {
+				most, moved = have, time.Now()
+			}
+			if time.Since(moved) >= pullStall {
+				cancel(stalled)
+			}
+		}
+	}()
+	err := t.Runtime.PullImage(ctx, ref)
+	if err != nil && context.Cause(ctx) == error(stalled) {
+		return stalled
+	}
+	return err
 }
 
 // goWithout remembers an image that this run can't have.

@@ -8,10 +8,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
 	"github.com/kubewright/kubewright/plan"
 )
@@ -93,4 +95,33 @@ type stopped struct {
 func (s *stopped) PullImage(context.Context, string) error {
 	s.cancel()
 	return errors.New("stopped")
+}
+
+// stuck is a runtime whose pulls do not end; its images grow for a while.
+type stuck struct {
+	*hosttest.Runtime
+	began time.Time
+}
+
+func (s stuck) PullImage(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
+func (s stuck) ImageBytes(context.Context) (uint64, error) {
+	return uint64(min(time.Since(s.began), 20*time.Minute)), nil
+}
+
+// What hangs is given up once nothing has come for a while, and is not asked again; nor is one whose answer will be the same.
+func TestPullEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := plan.Image{Refs: []string{"a"}, Hint: "hint"}.Apply(t.Context(), &plan.Target{Runtime: stuck{&hosttest.Runtime{}, began}})
+		if err == nil || !strings.Contains(err.Error(), "cannot pull image a: nothing has come for 10m0s; does the container runtime hang?\nhint") {
+			t.Error(err)
+		}
+		if took := time.Since(began); took < 30*time.Minute || took > 31*time.Minute {
+			t.Errorf("it took %s", took)
+		}
+		r := &hosttest.Runtime{PullErr: map[string]error{"": &host.LastingError{Err: errors.New("denied")}}}
+		if err := (plan.Image{Refs: []string{"a", "b"}}).Apply(t.Context(), &plan.Target{Runtime: r}); err == nil || len(r.Pulled()) != 2 {
+			t.Errorf("%v after %v", err, r.Pulled())
+		}
+	})
 }
