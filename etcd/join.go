@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func (c *Client) join(ctx context.Context, name, peerURL string) ([]Member, erro
 	case errors.Is(err, rpctypes.ErrPeerURLExist), errors.Is(err, rpctypes.ErrMemberExist), transient(err):
 		return nil, c.unsettled(plain(err)) // it may have been done nevertheless: the next list shows
 	}
-	return nil, plain(err)
+	return nil, explained(plain(err))
 }
 
 // agreed is the list of members that a quorum agrees on, and what the voting ones say of themselves. The error is an obstacle that
@@ -128,7 +129,7 @@ func (c *Client) agreed(ctx context.Context) ([]Member, []look, error) {
 func (c *Client) unsettled(err error) *obstacle {
 	return &obstacle{
 		text: err.Error(), cause: err, patience: c.pace.settle,
-		mend: "start etcd on those machines again, or look there why it fails (crictl ps -a --name etcd; crictl logs <id>)",
+		mend: cmp.Or(mending(err), "start etcd on those machines again, or look there why it fails (crictl ps -a --name etcd; crictl logs <id>)"),
 	}
 }
 

@@ -27,6 +27,8 @@ type Fake struct {
 	Stop   map[uint64]func()
 	// Add, Promote and Remove answer the next calls with these errors, first to last; after that calls succeed.
 	Add, Promote, Remove []error
+	// Lose is for how many calls the change is made, and the answer is lost.
+	Lose int
 	// Calls are those that change something: "add", "promote", "remove", "move from 1 to 2".
 	Calls []string
 	// Around, if set, carries a call out that changes something, or its error is the answer: the caller may be refused before or after.
@@ -103,6 +105,15 @@ func (f *Fake) call(name string, errs *[]error) error {
 	return err
 }
 
+// answered is the error of a call whose change is made.
+func (f *Fake) answered() error {
+	if f.Lose == 0 {
+		return nil
+	}
+	f.Lose--
+	return status.Error(codes.Unavailable, "error reading from server: EOF")
+}
+
 // list is a copy, because an answer is sent after the lock is gone.
 func (f *Fake) list() []*pb.Member {
 	var list []*pb.Member
@@ -150,7 +161,7 @@ func (f *fakeMember) MemberAdd(_ context.Context, r *pb.MemberAddRequest) (*pb.M
 	}
 	m := f.Learner(true)
 	m.PeerURLs = r.PeerURLs
-	return &pb.MemberAddResponse{Members: f.list()}, nil
+	return &pb.MemberAddResponse{Members: f.list()}, f.answered()
 }
 
 func (f *fakeMember) MemberPromote(_ context.Context, r *pb.MemberPromoteRequest) (*pb.MemberPromoteResponse, error) {
@@ -164,7 +175,7 @@ func (f *fakeMember) MemberPromote(_ context.Context, r *pb.MemberPromoteRequest
 			m.IsLearner = false
 		}
 	}
-	return &pb.MemberPromoteResponse{Members: f.list()}, nil
+	return &pb.MemberPromoteResponse{Members: f.list()}, f.answered()
 }
 
 func (f *fakeMember) MemberRemove(_ context.Context, r *pb.MemberRemoveRequest) (*pb.MemberRemoveResponse, error) {
@@ -174,7 +185,7 @@ func (f *fakeMember) MemberRemove(_ context.Context, r *pb.MemberRemoveRequest) 
 		return nil, err
 	}
 	f.Members = slices.DeleteFunc(f.Members, func(m *pb.Member) bool { return m.ID == r.ID })
-	return &pb.MemberRemoveResponse{Members: f.list()}, nil
+	return &pb.MemberRemoveResponse{Members: f.list()}, f.answered()
 }
 
 func (f *fakeMaintenance) Status(context.Context, *pb.StatusRequest) (*pb.StatusResponse, error) {
