@@ -52,6 +52,7 @@ func torn(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
 func passing() map[string]disturbance {
 	return map[string]disturbance{
 		"dropped": dropped, "lost": lost, "torn": torn,
+		"conflict":    says(http.StatusConflict, "Conflict", "the object has been modified"),
 		"busy":        says(http.StatusTooManyRequests, "TooManyRequests", "try again later"),
 		"broken":      says(http.StatusInternalServerError, "InternalError", "etcdserver: leader changed"),
 		"unavailable": says(http.StatusServiceUnavailable, "ServiceUnavailable", "etcdserver: no leader"),
@@ -68,7 +69,7 @@ func TestRequestsFail(t *testing.T) {
 			all := s.disturbed(t, 0, nil)
 			want := s.shape()
 			stride, shift := sample(len(all))
-			names := []string{"lost", "torn", "busy", "dropped", "broken", "unavailable"}
+			names := []string{"lost", "torn", "busy", "dropped", "broken", "unavailable", "conflict"}
 			for n, at := shift, 1; at <= len(all); n, at = n+1, at+stride {
 				kind := names[n%len(names)]
 				t.Run(fmt.Sprint(at, " ", kind), func(t *testing.T) {

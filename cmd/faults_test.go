@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/etcd/etcdtest"
 	"github.com/kubewright/kubewright/host"
 )
 
@@ -29,6 +30,7 @@ type scene struct {
 	*fakeMachine
 	args   []string
 	before map[string]string // what is on the machine
+	etcd   *etcdtest.Fake    // the cluster's, where it matters
 	// secrets must not be printed.
 	secrets []string
 	// rest waits for what the kubelet does after the command.
@@ -44,8 +46,8 @@ func scenes() map[string]func(t *testing.T) *scene {
 			m, args := newUnborn(t)
 			s := m.scene(args)
 			s.settled = func(t *testing.T) {
-				if len(m.cluster.tokens()) == 0 {
-					t.Error("there is no token")
+				if tokens := m.cluster.tokens(); len(tokens) != 1 {
+					t.Errorf("tokens %v", tokens)
 				}
 			}
 			return s
@@ -59,7 +61,7 @@ func scenes() map[string]func(t *testing.T) *scene {
 			m, key := newMachine(t, c, "cp2"), c.upload(t)
 			runEtcd(t, m, e)
 			s := m.scene(c.controlPlane(key), joinToken, key)
-			s.rest = func() {} // etcd goes on
+			s.etcd, s.rest = e, func() {} // it goes on
 			s.settled = func(t *testing.T) {
 				e.Lock()
 				defer e.Unlock()
@@ -81,7 +83,7 @@ func scenes() map[string]func(t *testing.T) *scene {
 		"reset control plane": func(t *testing.T) *scene {
 			m, _, e := newControlPlane(t)
 			s := m.scene([]string{"reset", "--force"})
-			s.rest = func() {}
+			s.etcd, s.rest = e, func() {}
 			s.settled = func(t *testing.T) {
 				withoutData(t, m.tree())
 				e.Lock()

@@ -40,6 +40,8 @@ type fakeMachine struct {
 	etcd *etcdtest.Fake
 	// reaper may kill the run; nil for the others.
 	reaper *reaper
+	// noSystemd and noRuntime are why they can't be reached.
+	noSystemd, noRuntime error
 	// sleepy is a kubelet that does nothing.
 	sleepy bool
 	// pods are what a kubelet with manifests runs; nil where no test asks the components.
@@ -90,12 +92,18 @@ func (m *fakeMachine) Host(string) *host.Host {
 
 func (m *fakeMachine) Root() bool { return true }
 func (m *fakeMachine) Systemd(context.Context) (systemd.Manager, error) {
+	if m.noSystemd != nil {
+		return nil, m.noSystemd
+	}
 	if m.reaper != nil {
 		return reapedSystemd{m.systemd, m.reaper}, nil
 	}
 	return m.systemd, nil
 }
 func (m *fakeMachine) Runtime(context.Context, *host.Host, string) (host.Runtime, error) {
+	if m.noRuntime != nil {
+		return nil, m.noRuntime
+	}
 	r := host.Runtime(m.runtime)
 	if m.pods != nil {
 		r = podRuntime{m.runtime, m}
