@@ -42,7 +42,7 @@ func (h *Host) setAccess(path string, mode fs.FileMode, uid, gid int) error {
 	if err := h.give(f, mode, uid, gid); err != nil {
 		return err
 	}
-	return f.Sync()
+	return h.sync(f)
 }
 
 // give sets owner and mode, in this order: a change of the owner may clear bits of the mode.

@@ -34,6 +34,9 @@ type Host struct {
 	// Dialer is a hook for tests, called to connect to an API server in place of the kernel. Nil means the kernel.
 	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// synced is a hook for the tests of this package, called when something has become durable.
+	synced func(f *os.File)
+
 	left leftovers
 }
 

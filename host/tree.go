@@ -43,6 +43,7 @@ func (machine) Close() error                              { return nil }
 // place is a path of the caller, found in the tree.
 type place struct {
 	tree
+	host *Host
 	// dir and name are the parent, with its links resolved, and the last element, not followed.
 	dir, name string
 }
@@ -60,7 +61,7 @@ func (h *Host) at(path string, follow bool) (*place, error) {
 	case "":
 		return nil, errors.New("the host has no root directory")
 	case "/":
-		return &place{machine{}, filepath.Dir(path), filepath.Base(path)}, nil
+		return &place{machine{}, h, filepath.Dir(path), filepath.Base(path)}, nil
 	}
 	root, err := os.OpenRoot(h.Root)
 	if err != nil {
@@ -80,7 +81,7 @@ func (h *Host) at(path string, follow bool) (*place, error) {
 		root.Close()
 		return nil, err
 	}
-	return &place{root, dir, name}, nil
+	return &place{root, h, dir, name}, nil
 }
 
 // chase resolves the symbolic links of an absolute path as they mean after a chroot, and returns the path relative to the

@@ -48,7 +48,7 @@ func (h *Host) fill(f *os.File, path string, spec FileSpec) error {
 	if err := h.fault("sync", path); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
+	if err := h.sync(f); err != nil {
 		return err
 	}
 	return f.Close()
@@ -141,7 +141,7 @@ func (h *Host) appendFile(path string, data []byte, mode fs.FileMode, durably bo
 	}
 	err = put(f, data, fault)
 	if err == nil && durably {
-		err = f.Sync()
+		err = h.sync(f)
 	}
 	if err != nil { // a part of a line would spoil the one after it, and who tries again would write the whole twice
 		var stays error
@@ -155,7 +155,7 @@ func (h *Host) appendFile(path string, data []byte, mode fs.FileMode, durably bo
 		}
 		return err
 	}
-	if !fresh || !durably {
+	if !fresh { // else the next one, which is durable, would count on its name
 		return nil
 	}
 	return p.sync(p.dir)
@@ -169,6 +169,15 @@ func (p *place) temp() string {
 	return strings.TrimSuffix(p.full(), p.name) + "." + p.name + "." + hex.EncodeToString(b[:]) + tempSuffix
 }
 
+// sync makes the content of a file durable, or the names in a directory.
+func (h *Host) sync(f *os.File) error {
+	err := f.Sync()
+	if err == nil && h.synced != nil {
+		h.synced(f)
+	}
+	return err
+}
+
 // sync makes the entries of a directory durable.
 func (p *place) sync(dir string) error {
 	d, err := p.OpenFile(dir, os.O_RDONLY, 0)
@@ -176,7 +185,7 @@ func (p *place) sync(dir string) error {
 		return err
 	}
 	defer d.Close()
-	err = d.Sync()
+	err = p.host.sync(d)
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		return nil // some file systems can't, and have nothing to make durable
 	}
