@@ -17,14 +17,14 @@ import (
 // crashCases are the commands of the crash matrix.
 func crashCases() []crashCase {
 	return []crashCase{
-		{name: "init", before: beforeInit, picks: oneOfEachStep, chain: 10, backs: 11},
-		{name: "join worker", before: beforeJoin, chain: 2, backs: 4},
-		{name: "join control plane", before: beforeStackedJoin, picks: oneOfEachStep, chain: 7, backs: 11},
-		{name: "reset worker", before: beforeReset, chain: 3},
+		{name: "init", before: beforeInit, picks: oneOfEachStep, chain: 12, backs: 11},
+		{name: "join worker", before: beforeJoin, chain: 3, backs: 4},
+		{name: "join control plane", before: beforeStackedJoin, picks: oneOfEachStep, chain: 9, backs: 11},
+		{name: "reset worker", before: beforeReset, chain: 4},
 		{name: "reset control plane", before: beforeStackedReset, picks: oneOfEachStep, chain: 6},
 		{name: "reset with an own CA", before: beforeOwnCAReset, picks: ofRecords, chain: 2},
-		{name: "rollback of join", before: beforeRollback, chain: 4},
-		{name: "rollback of a second join", before: beforeSecondRollback, picks: untilPutAway, chain: 3},
+		{name: "rollback of join", before: beforeRollback, chain: 6},
+		{name: "rollback of a second join", before: beforeSecondRollback, picks: untilPutAway, chain: 5},
 	}
 }
 
