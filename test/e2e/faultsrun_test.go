@@ -36,8 +36,7 @@ type matrix struct {
 	done func(t *testing.T, m *bed.Machine, s *state)
 	// undone is what is checked after a rollback; nil for a command that has none.
 	undone func(t *testing.T, m *bed.Machine)
-	// count is how many points to choose at least, and sample the only one for `make test`, without an uninterrupted run before it;
-	// with "", one is chosen there, too.
+	// count is how many points to choose at least, and sample the only one for `make test`, without an uninterrupted run before it.
 	count  int
 	sample string
 
@@ -52,21 +51,18 @@ type row struct {
 	took           time.Duration
 }
 
-// chosen says how many points are asked for: all for `make test-faults`, else the sample.
+// chosen says how many points are asked for: all for `make test-faults`, or a number.
 func (x *matrix) chosen(t *testing.T) (points int, part string) {
 	t.Helper()
-	switch asked := os.Getenv("KUBEWRIGHT_FAULTS"); asked {
-	case "":
-		return 1, ""
-	case "all":
+	asked := os.Getenv("KUBEWRIGHT_FAULTS")
+	if asked == "all" {
 		return x.count, os.Getenv("KUBEWRIGHT_FAULTS_PART")
-	default:
-		n, err := strconv.Atoi(asked)
-		if err != nil || n < 1 {
-			t.Fatalf("KUBEWRIGHT_FAULTS is %q: want all, or a number", asked)
-		}
-		return n, ""
 	}
+	n, err := strconv.Atoi(asked)
+	if err != nil || n < 1 {
+		t.Fatalf("KUBEWRIGHT_FAULTS is %q: want all, or a number", asked)
+	}
+	return n, ""
 }
 
 // seed is what the choice of points depends on.
@@ -81,10 +77,9 @@ func seed(t *testing.T) uint64 {
 
 // run does it all: an uninterrupted run, which tells what points there are and what they all have to come to, and then the points.
 func (x *matrix) run(t *testing.T) {
-	count, which := x.chosen(t)
 	rng := rand.New(rand.NewPCG(seed(t), 0))
 	x.fresh(t)
-	if os.Getenv("KUBEWRIGHT_FAULTS") == "" && x.sample != "" {
+	if os.Getenv("KUBEWRIGHT_FAULTS") == "" {
 		p, err := faults.Parse(x.sample)
 		if err != nil {
 			t.Fatal(err)
@@ -93,9 +88,10 @@ func (x *matrix) run(t *testing.T) {
 		t.Log(x.table())
 		return
 	}
+	count, which := x.chosen(t)
 	points := x.uninterrupted(t, rng, count)
 	list, all := trials(points), len(points)
-	if os.Getenv("KUBEWRIGHT_FAULTS") != "all" { // the sample, and a number for a try
+	if os.Getenv("KUBEWRIGHT_FAULTS") != "all" { // a number, for a try
 		rng.Shuffle(len(list), func(a, b int) { list[a], list[b] = list[b], list[a] })
 		list = list[:min(count, len(list))]
 	}
