@@ -114,9 +114,11 @@ func TestDecide(t *testing.T) {
 			want: &Verdict{Summary: "kube-apiserver runs, but it and etcd do not trust each other's certificates",
 				Log:  []string{brief(x509)},
 				Hint: "etcd's certificates, and those in apiServer.extraArgs, must be of the CA in etcd/ca.crt, and valid now"}},
-		"etcd's certificate, before etcd was replaced": {all: []*machineOf{later(running(end(localEtcd, "", 0))),
-			running(end(apiServer, "", 0, x509))},
-			component: apiServer, others: []string{localEtcd}},
+		"etcd's certificate, and etcd started later": {all: []*machineOf{later(running(end(localEtcd, "", 0))),
+			running(end(apiServer, "", 0, x509))}, component: apiServer, others: []string{localEtcd},
+			want: &Verdict{Summary: "kube-apiserver runs, but it and etcd do not trust each other's certificates",
+				Log:  []string{brief(x509)},
+				Hint: "etcd's certificates, and those in apiServer.extraArgs, must be of the CA in etcd/ca.crt, and valid now"}},
 		"no such program": {all: []*machineOf{never(end(apiServer, "StartError", 128), `exec: "/no/such": stat /no/such: no such file or directory`)},
 			component: apiServer,
 			want: &Verdict{Summary: "kube-apiserver ended with exit code 128 (StartError): a file is not there that it needs",
@@ -165,25 +167,32 @@ func TestDecide(t *testing.T) {
 const podLine = `E1126 00:48:16.4 1522 pod_workers.go:1338] "Error syncing pod, skipping" err="failed to \"StartContainer\" for \"kube-scheduler\" with ` +
 	`ErrImageNeverPull: \"Container image \\\"x:nope\\\" is not present with pull policy of Never\"" pod="kube-system/kube-scheduler-cp1" podUID="11"`
 
-// TestPeerOfNow is about an API server that started before its etcd: only what it says after etcd was seen is about that one.
+// TestPeerOfNow is about an API server that started beside an earlier etcd: only what it says after the new one was seen is about that.
 func TestPeerOfNow(t *testing.T) {
 	const x509 = `W1126 desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: unknown authority" `
 	h, rt := NewHistory(time.Time{}), machine()
 	api, etcd := host.Container{ID: "a", Name: apiServer, PodName: "kube-apiserver-cp1", Running: true, StartedAt: 1},
-		host.Container{ID: "e", Name: localEtcd, PodName: "etcd-cp1", Running: true, StartedAt: 2}
+		host.Container{ID: "e", Name: localEtcd, PodName: "etcd-cp1", Running: true, StartedAt: 3}
+	old := host.Container{ID: "o", Name: localEtcd, PodName: "etcd-cp1", StartedAt: 1, FinishedAt: 2}
+	changed := func(component string) time.Time {
+		if component == localEtcd {
+			return time.Unix(0, 3)
+		}
+		return time.Time{}
+	}
 	for i, step := range []struct {
 		all   []host.Container
 		log   []string
 		fatal bool
 	}{
-		{[]host.Container{api}, []string{x509 + "1"}, false},
-		{[]host.Container{api, etcd}, []string{x509 + "1", x509 + "2"}, false},
+		{[]host.Container{api, old}, []string{x509 + "1"}, false},
+		{[]host.Container{api, etcd, old}, []string{x509 + "1", x509 + "2"}, false},
 		{[]host.Container{api, etcd}, []string{x509 + "1", x509 + "2"}, false},
 		{[]host.Container{api, etcd}, []string{x509 + "1", x509 + "2", x509 + "3"}, true},
 	} {
 		rt.SetContainers(step.all...)
 		rt.SetLogs("a", step.log...)
-		if v := h.Look(t.Context(), Sight{Runtime: rt, Changed: unchanged}, localEtcd, apiServer)[1]; v.Fatal != step.fatal {
+		if v := h.Look(t.Context(), Sight{Runtime: rt, Changed: changed}, localEtcd, apiServer)[1]; v.Fatal != step.fatal {
 			t.Errorf("look %d: %+v", i, v)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kubewright/kubewright/host"
 )
@@ -75,7 +76,8 @@ func (s *scene) decideLife(c host.Container, v *Verdict) bool {
 }
 
 // settled says that what a component that runs says of its peer is about the peer of now: that of before its manifest changed may
-// have been there for a moment, and not be gone from the log. What was logged when the peer was first seen may be about either.
+// have been there for a moment, and not be gone from the log. Where two could be meant, what was
+// logged when the peer was first seen may be about either.
 func (s *scene) settled(c host.Container, line string, log []string) bool {
 	other := dependency(c.Name)
 	if other == "" || s.external() {
@@ -85,7 +87,10 @@ func (s *scene) settled(c host.Container, line string, log []string) bool {
 	if len(peers) == 0 || !peers[0].Running {
 		return false
 	}
-	if peers[0].StartedAt < c.StartedAt {
+	overlaps := func(earlier host.Container) bool {
+		return earlier.ID != peers[0].ID && (earlier.FinishedAt == 0 || earlier.FinishedAt >= c.StartedAt)
+	}
+	if !slices.ContainsFunc(s.attempts(other, time.Time{}), overlaps) {
 		return true
 	}
 	pair := c.ID + " " + peers[0].ID
