@@ -13,8 +13,9 @@ ROUNDS ?= 1
 FUZZTIME ?= 30s
 SEED ?= 1
 PART ?=
+CUTS ?= 10
 
-.PHONY: help up vm down status shell kubectl build test test-unit e2e fuzz bench-join vet lint bed
+.PHONY: help up vm down status shell kubectl build test test-unit e2e fuzz test-faults test-power bench-join vet lint bed
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -65,11 +66,13 @@ fuzz: ## feeds each reader damaged input for a while (FUZZTIME=30s, RUN=FuzzHist
 		done; \
 	done
 
-.PHONY: test-faults
 test-faults: bed ## kills init, join and reset at more than a hundred points on real machines, fills disks, and prints a table (SEED=2 PART=1/4)
 	@$(BED) build
 	KUBEWRIGHT_E2E=1 KUBEWRIGHT_FAULTS=all KUBEWRIGHT_FAULTS_SEED=$(SEED) KUBEWRIGHT_FAULTS_PART=$(PART) \
 		go test -p 1 -count=1 -v -timeout 240m -run '$(if $(filter .,$(RUN)),TestFaults,$(RUN))' ./test/e2e
+
+test-power: bed ## power cuts of a virtual machine while init runs in it (CUTS=10 SEED=number); an hour or more where it is emulated
+	@$(BED) power --cuts $(CUTS) --seed $(SEED)
 
 bench-join: ## requests and times of joins: one by each tool, many at once (NODES=200); report in test/bench/out
 	go run ./test/bench/cmd/bench join --nodes $(NODES)

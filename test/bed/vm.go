@@ -37,6 +37,17 @@ var vmCommandLine = []string{"root=/dev/vda", "rw", "console=ttyS0", "panic=-1",
 // Run makes a disk, boots it, runs the tool's init, waits for the cluster and powers the VM off. Logs stay in the cache; the
 // rest goes. It ends early, and ends qemu, with ctx.
 func (v VM) Run(ctx context.Context, b *Builder) error {
+	return v.prepared(ctx, b, "vm", func(m *virtual, parts vmParts) error { return m.run(ctx, v.Tool, parts) })
+}
+
+// vmParts is what a VM is made of.
+type vmParts struct {
+	kernel, disk string // a folder, and the root disk, which is the cache's
+	payload      payload
+}
+
+// prepared makes the parts and calls run when no other VM does. The logs are in a folder of this name.
+func (v VM) prepared(ctx context.Context, b *Builder, name string, run func(*virtual, vmParts) error) error {
 	kit, err := b.Build()
 	if err != nil {
 		return err
@@ -44,16 +55,14 @@ func (v VM) Run(ctx context.Context, b *Builder) error {
 	if err := b.installOnHost(vmHostPackages); err != nil {
 		return err
 	}
-	kernel, err := b.kernel()
-	if err != nil {
+	var parts vmParts
+	if parts.kernel, err = b.kernel(); err != nil {
 		return err
 	}
-	disk, err := b.vmDisk(kit, kernel)
-	if err != nil {
+	if parts.disk, err = b.vmDisk(kit, parts.kernel); err != nil {
 		return err
 	}
-	p, err := v.payload(b)
-	if err != nil {
+	if parts.payload, err = v.payload(b); err != nil {
 		return err
 	}
 	unlock, err := waitForTurn(ctx, filepath.Join(b.Cache.Dir, ".vm.lock"), v.Log)
@@ -61,7 +70,7 @@ func (v VM) Run(ctx context.Context, b *Builder) error {
 		return err
 	}
 	defer unlock()
-	tmp, logs := filepath.Join(b.Cache.Dir, ".tmp-vm"), filepath.Join(b.Cache.Dir, "logs", "vm")
+	tmp, logs := filepath.Join(b.Cache.Dir, ".tmp-vm"), filepath.Join(b.Cache.Dir, "logs", name)
 	defer os.RemoveAll(tmp)
 	for _, dir := range []string{tmp, logs} { // the last VM's may be there, even its disk if we were killed
 		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
@@ -69,13 +78,13 @@ func (v VM) Run(ctx context.Context, b *Builder) error {
 		}
 	}
 	m := &virtual{tmp: tmp, logs: logs, console: filepath.Join(logs, "console.log"), out: v.Out}
-	log, err := os.Create(filepath.Join(logs, "vm.log"))
+	log, err := os.Create(filepath.Join(logs, name+".log"))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	m.log = io.MultiWriter(v.Log, log)
-	err = m.run(ctx, v.Tool, kernel, disk, p)
+	err = run(m, parts)
 	fmt.Fprintln(v.Log, "bed: logs are in", logs)
 	return err
 }
@@ -139,30 +148,21 @@ type virtual struct {
 	said    atomic.Int64 // bytes that commands have written; a sign of progress
 }
 
-func (m *virtual) run(ctx context.Context, tool, kernel, disk string, p payload) (err error) {
+func (m *virtual) run(ctx context.Context, tool string, parts vmParts) (err error) {
 	start := time.Now()
-	second, err := p.write(m.tmp)
+	second, err := parts.payload.write(m.tmp)
 	if err != nil {
 		return fmt.Errorf("cannot make the disk of the VM: %w", err)
 	}
 	m.say("the disk with %s took %s", tool, since(start))
-	q := qemu{
-		accel: acceleration(ctx, filepath.Join(kernel, "vmlinuz"), m.tmp), kernel: filepath.Join(kernel, "vmlinuz"),
-		initrd: filepath.Join(kernel, "initrd.img"), console: m.console, disk: disk, payload: second, agent: true, mib: vmMemory,
-		command: vmCommandLine,
-	}
+	q := m.describe(ctx, parts, second)
+	q.disk = parts.disk
 	start = time.Now()
-	if m.process, err = q.start(ctx, m.tmp); err != nil {
+	alive, err := m.start(ctx, q)
+	if err != nil {
 		return err
 	}
 	defer m.process.stop()
-	m.agent = newAgentClient(m.process.line)
-	alive, dead := context.WithCancelCause(ctx)
-	defer dead(nil)
-	go func() {
-		<-m.process.done
-		dead(fmt.Errorf("qemu has ended: %w", errors.Join(m.process.err, errors.New("see "+m.console))))
-	}()
 	ctx, cancel := context.WithTimeoutCause(alive, vmLimit, fmt.Errorf("it took longer than %s", vmLimit))
 	defer cancel()
 	defer func() {
@@ -173,6 +173,9 @@ func (m *virtual) run(ctx context.Context, tool, kernel, disk string, p payload)
 	if err := m.boot(ctx); err != nil {
 		return fmt.Errorf("cannot boot the VM: %w", err)
 	}
+	if err := m.install(ctx); err != nil {
+		return err
+	}
 	m.say("the VM is up after %s (%s)", since(start), q.accel)
 	if err := m.cluster(ctx, tool); err != nil {
 		return err
@@ -180,11 +183,34 @@ func (m *virtual) run(ctx context.Context, tool, kernel, disk string, p payload)
 	return m.powerOff(ctx)
 }
 
+// describe is the VM with everything but its root disk.
+func (m *virtual) describe(ctx context.Context, parts vmParts, second string) qemu {
+	kernel := filepath.Join(parts.kernel, "vmlinuz")
+	return qemu{
+		accel: acceleration(ctx, kernel, m.tmp), kernel: kernel, initrd: filepath.Join(parts.kernel, "initrd.img"),
+		console: m.console, payload: second, agent: true, mib: vmMemory, command: vmCommandLine,
+	}
+}
+
+// start starts qemu. The context that it returns ends when qemu does.
+func (m *virtual) start(ctx context.Context, q qemu) (alive context.Context, err error) {
+	if m.process, err = q.start(ctx, m.tmp); err != nil {
+		return nil, err
+	}
+	m.agent = newAgentClient(m.process.line)
+	alive, dead := context.WithCancelCause(ctx)
+	go func(p *qemuProcess) {
+		<-p.done
+		dead(fmt.Errorf("qemu has ended: %w", errors.Join(p.err, errors.New("see "+q.console))))
+	}(m.process)
+	return alive, nil
+}
+
 func (m *virtual) say(format string, args ...any) { fmt.Fprintf(m.log, "bed: "+format+"\n", args...) }
 
-// boot waits until systemd has started everything, and lays the payload over the root.
+// boot waits until systemd has started everything.
 func (m *virtual) boot(ctx context.Context) error {
-	ctx, cancel := watch(ctx, "the VM to boot", 3*time.Minute, time.Second, m.consoleMark)
+	ctx, cancel := watch(ctx, "the VM to boot", 10*time.Minute, time.Second, m.consoleMark)
 	defer cancel()
 	select {
 	case <-m.agent.ready:
@@ -196,6 +222,11 @@ func (m *virtual) boot(ctx context.Context) error {
 		failed, _ := m.output(ctx, "systemctl", "--no-pager", "--plain", "list-units", "--failed")
 		m.say("systemd says %q\n%s", state, failed)
 	}
+	return nil
+}
+
+// install lays the payload over the root.
+func (m *virtual) install(ctx context.Context) error {
 	_, err := m.output(ctx, "sh", "-c", vmInstall)
 	return err
 }

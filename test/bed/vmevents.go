@@ -1,11 +1,18 @@
 package bed
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"strings"
 )
+
+// runEvent is one line of kubewright -o json.
+type runEvent struct{ Event, Phase, Step, Change, Why, Message string }
+
+// waits says that the step is a wait: not wrong, only not there at once.
+func waits(e runEvent) bool { return strings.HasPrefix(e.Step, "wait until ") }
 
 // seenEvents is what a run of kubewright -o json found.
 type seenEvents struct {
@@ -19,7 +26,7 @@ func readEvents(text string) (seenEvents, error) {
 	var seen seenEvents
 	ended := false
 	for dec := json.NewDecoder(strings.NewReader(text)); ; {
-		var e struct{ Event, Phase, Step, Change, Why string }
+		var e runEvent
 		if err := dec.Decode(&e); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
@@ -36,7 +43,7 @@ func readEvents(text string) (seenEvents, error) {
 		switch {
 		case e.Change == "same":
 			seen.same++
-		case strings.HasPrefix(e.Step, "wait until "):
+		case waits(e):
 			seen.waits = append(seen.waits, e.Step+why)
 		default:
 			seen.changes = append(seen.changes, e.Phase+": "+e.Change+" "+e.Step+why)
@@ -46,4 +53,25 @@ func readEvents(text string) (seenEvents, error) {
 		return seen, errors.New("there is no result: it was cut off")
 	}
 	return seen, nil
+}
+
+// eventWriter calls got for each event that is written, at once. What is no event is passed over.
+type eventWriter struct {
+	got  func(runEvent)
+	rest []byte
+}
+
+func (w *eventWriter) Write(p []byte) (int, error) {
+	w.rest = append(w.rest, p...)
+	for {
+		line, rest, found := bytes.Cut(w.rest, []byte("\n"))
+		if !found {
+			return len(p), nil
+		}
+		w.rest = rest
+		var e runEvent
+		if json.Unmarshal(line, &e) == nil && e.Event != "" {
+			w.got(e)
+		}
+	}
 }

@@ -20,6 +20,8 @@ const usage = `usage: bed [--name LAB] COMMAND
                      and "TOOL join" in the others (kubewright or kubeadm), and wait until the cluster is ready
   vm [--tool TOOL] [--config FILE]
                      the same in a virtual machine with a kernel of its own and cgroup version 2, which is gone afterwards
+  power [--cuts N] [--seed N]
+                     cut the power of a virtual machine while "kubewright init" runs in it, boot it again, and again
   down [--all]       take down the lab, and all labs whose owner died; with --all every lab
   status             what is up
   shell [NODE]       a shell in a machine
@@ -69,7 +71,7 @@ func run(args []string) error {
 	}
 	command, args := args[0], args[1:]
 	switch command {
-	case "build", "up", "vm", "keys":
+	case "build", "up", "vm", "power", "keys":
 		return build(cache, name, command, args)
 	case "down":
 		return down(cache, name, len(args) > 0 && args[0] == "--all")
@@ -105,6 +107,8 @@ func build(cache bed.Cache, name, command string, args []string) error {
 		return err
 	case "vm":
 		return vm(b, args)
+	case "power":
+		return power(b, args)
 	}
 	up, err := upFlags(args)
 	if err != nil {

@@ -25,3 +25,18 @@ func TestUpFlags(t *testing.T) {
 		}
 	}
 }
+
+// Without a seed, any is taken; the one that is taken can be given again.
+func TestPowerFlags(t *testing.T) {
+	if got, err := powerFlags(nil); err != nil || got.Cuts != 10 || got.Seed == 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := powerFlags([]string{"--cuts", "2", "--seed", "7"}); err != nil || got.Cuts != 2 || got.Seed != 7 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, line := range []string{"--cuts 0", "--seed -1", "more"} {
+		if _, err := powerFlags(strings.Fields(line)); !errors.Is(err, errUsage) {
+			t.Errorf("%q: %v; want the usage", line, err)
+		}
+	}
+}
