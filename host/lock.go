@@ -17,7 +17,7 @@ const lockPath = "/run/kubewright.lock"
 
 // Lock makes sure that only one kubewright changes this machine. It does not wait: when another process holds the lock, the
 // error says which, since when, and what to do. The kernel frees the lock when its holder ends, however it ends, so there are
-// no stale locks; the file itself stays.
+// no stale locks; the file itself stays, and when its holder was killed, what that has written is made durable first.
 // The file is /run/kubewright.lock: /run/lock is open to all, and who has made or opened a file there can keep others out.
 // Below a root directory without /run the directory itself is locked; then the holder can't be named.
 func (h *Host) Lock(ctx context.Context, command string) (unlock func(), err error) {
@@ -41,6 +41,9 @@ func (h *Host) Lock(ctx context.Context, command string) (unlock func(), err err
 		return nil, fmt.Errorf("cannot lock this machine: %w", err)
 	}
 	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() && info.Size() > 0 { // its holder was killed
+		err = h.settle()
+	}
 	if err == nil && info.Mode().IsRegular() {
 		err = writeHolder(f, fmt.Sprintf("%d\n%s\n%s\n", os.Getpid(), h.Time().UTC().Format(time.RFC3339), oneLine(command)))
 	}

@@ -76,3 +76,29 @@ func TestLockContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a run that was killed has written is made durable before the next one counts on it, and only then.
+func TestLockSettles(t *testing.T) {
+	h := newHost(t)
+	for _, dir := range []string{"/run", "/etc/kubernetes", "/var/lib"} {
+		must(t, h.MkdirAll(dir, 0o755))
+	}
+	synced := 0
+	h.synced = func(f *os.File) { synced++ }
+	lock := func() {
+		t.Helper()
+		unlock, err := h.Lock(context.Background(), "init")
+		must(t, err)
+		unlock()
+	}
+	lock()
+	lock()
+	if synced != 0 {
+		t.Errorf("%d syncs after runs that ended by themselves", synced)
+	}
+	must(t, os.WriteFile(h.Root+"/run/"+lockName, []byte("12\nthen\nkubewright init\n"), 0o600))
+	lock()
+	if synced != 1 { // one file system
+		t.Errorf("%d file systems were synced", synced)
+	}
+}
