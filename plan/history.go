@@ -88,7 +88,7 @@ func (r *PastRun) read(h *host.Host) error {
 		switch {
 		case err == nil && r.sound(l):
 			r.add(l)
-		case err != nil && n == len(lines)-1: // after the last newline: nothing, or what was cut off
+		case n == len(lines)-1: // after the last newline: nothing, or what was cut off
 		default:
 			return fmt.Errorf("cannot read the journal %s: line %d is damaged, or a later version of kubewright has written it", path, n+1)
 		}
