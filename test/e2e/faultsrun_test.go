@@ -137,7 +137,7 @@ func (x *matrix) uninterrupted(t *testing.T, rng *rand.Rand, count int) []point 
 	x.done(t, x.m, x.s)
 	x.back(t, x.m)
 	t.Logf("%s: %d operations in %s", x.name, len(ops), ended.Sub(ops[0].at).Round(10*time.Millisecond))
-	return moments{ops, ended, rng}.choose(count)
+	return moments{again(ops), ended, rng}.choose(count)
 }
 
 // journalOf is the newest journal of a command on a machine.
@@ -213,7 +213,7 @@ func (x *matrix) try(t *testing.T, tr trial) {
 	for i, p := range tr.points {
 		at := p.Point
 		if i > 0 { // what the first run has done the second has not to do
-			at.N = max(1, at.N-made+4)
+			at.N = max(1, at.N-made+2)
 		}
 		x.rows = append(x.rows, row{point: p.String()})
 		kept := contents(t, x.m)
