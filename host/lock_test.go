@@ -96,7 +96,7 @@ func TestLockSettles(t *testing.T) {
 	if synced != 0 {
 		t.Errorf("%d syncs after runs that ended by themselves", synced)
 	}
-	must(t, os.WriteFile(h.Root+"/run/"+lockName, []byte("12\nthen\nkubewright init\n"), 0o600))
+	must(t, os.WriteFile(h.Root+lockPath, []byte("12\nthen\nkubewright init\n"), 0o600))
 	lock()
 	if synced != 1 { // one file system
 		t.Errorf("%d file systems were synced", synced)
