@@ -30,6 +30,7 @@ type bus interface {
 type manager struct {
 	bus
 	journal func(ctx context.Context, name string, since time.Time, n int) ([]Line, error)
+	syncDir func(dir string) error // makes a directory durable
 	// tick is how often a waiting job is looked at, stall how long nothing may move before the wait is given up.
 	tick, stall time.Duration
 	// settle is how long a unit is watched after it started: long enough to see that its program can't be executed.
@@ -58,7 +59,10 @@ func Connect(ctx context.Context) (Manager, error) {
 		}
 		return nil, fmt.Errorf("cannot connect to systemd: %w\n%s", err, hint)
 	}
-	return &manager{bus: bounded{conn}, journal: journalctl, tick: 250 * time.Millisecond, stall: 90 * time.Second, settle: 50 * time.Millisecond}, nil
+	return &manager{
+		bus: bounded{conn}, journal: journalctl, syncDir: syncDirectory,
+		tick: 250 * time.Millisecond, stall: 90 * time.Second, settle: 50 * time.Millisecond,
+	}, nil
 }
 
 func (m *manager) Unit(ctx context.Context, name string) (Unit, error) {
@@ -76,12 +80,21 @@ func (m *manager) Reload(ctx context.Context) error {
 	return nil
 }
 
-// Enable reads the unit files again, as systemctl does: until then systemd does not tell the new state.
+// Enable reads the unit files again, as systemctl does: until then systemd does not tell the new state. What it has made survives a
+// power cut, and so does what Disable has removed.
 func (m *manager) Enable(ctx context.Context, name string) error {
 	if err := m.usable(ctx, "enable", name); err != nil {
 		return err
 	}
-	if _, _, err := m.EnableUnitFilesContext(ctx, []string{name}, false, false); err != nil {
+	_, changes, err := m.EnableUnitFilesContext(ctx, []string{name}, false, false)
+	if err == nil {
+		var links []string
+		for _, c := range changes {
+			links = append(links, c.Filename)
+		}
+		err = m.makeDurable(links)
+	}
+	if err != nil {
 		return fmt.Errorf("cannot enable %s: %w", name, err)
 	}
 	return m.Reload(ctx)
@@ -91,7 +104,15 @@ func (m *manager) Disable(ctx context.Context, name string) error {
 	if err := m.usable(ctx, "disable", name); err != nil {
 		return err
 	}
-	if _, err := m.DisableUnitFilesContext(ctx, []string{name}, false); err != nil {
+	changes, err := m.DisableUnitFilesContext(ctx, []string{name}, false)
+	if err == nil {
+		var links []string
+		for _, c := range changes {
+			links = append(links, c.Filename)
+		}
+		err = m.makeDurable(links)
+	}
+	if err != nil {
 		return fmt.Errorf("cannot disable %s: %w", name, err)
 	}
 	return m.Reload(ctx)

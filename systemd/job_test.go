@@ -3,10 +3,12 @@ package systemd
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +17,9 @@ import (
 )
 
 const kubelet = "kubelet.service"
+
+// wantsLink is what enables the kubelet.
+const wantsLink = "/etc/systemd/system/multi-user.target.wants/kubelet.service"
 
 // fakeBus answers like systemd's D-Bus interface. A job's result is sent at once, unless result is empty: then it is queued.
 type fakeBus struct {
@@ -73,11 +78,11 @@ func (f *fakeBus) RestartUnitContext(_ context.Context, name, mode string, ch ch
 }
 func (f *fakeBus) EnableUnitFilesContext(_ context.Context, files []string, runtime, force bool) (bool, []dbus.EnableUnitFileChange, error) {
 	f.call("enable " + strings.Join(files, ","))
-	return true, nil, f.err
+	return true, []dbus.EnableUnitFileChange{{Type: "symlink", Filename: wantsLink, Destination: "/usr/lib/systemd/system/kubelet.service"}}, f.err
 }
 func (f *fakeBus) DisableUnitFilesContext(_ context.Context, files []string, runtime bool) ([]dbus.DisableUnitFileChange, error) {
 	f.call("disable " + strings.Join(files, ","))
-	return nil, f.err
+	return []dbus.DisableUnitFileChange{{Type: "unlink", Filename: wantsLink}}, f.err
 }
 func (f *fakeBus) ReloadContext(context.Context) error { f.call("reload"); return f.err }
 func (f *fakeBus) ResetFailedUnitContext(_ context.Context, name string) error {
@@ -94,7 +99,7 @@ func loaded(more map[string]any) map[string]any {
 }
 
 func newManager(f *fakeBus) *manager {
-	return &manager{bus: f, tick: time.Millisecond, stall: 5 * time.Millisecond,
+	return &manager{bus: f, syncDir: func(dir string) error { f.call("sync " + dir); return nil }, tick: time.Millisecond, stall: 5 * time.Millisecond,
 		journal: func(context.Context, string, time.Time, int) ([]Line, error) {
 			return []Line{{Text: "last words"}}, nil
 		}}
@@ -207,6 +212,16 @@ func TestStop(t *testing.T) {
 	}
 }
 
+func TestSyncDirectory(t *testing.T) {
+	dir := t.TempDir()
+	if err := syncDirectory(dir); err != nil {
+		t.Error(err)
+	}
+	if err := syncDirectory(dir + "/none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
 func TestEnable(t *testing.T) {
 	f := &fakeBus{props: map[string]map[string]any{kubelet: loaded(nil), "m.service": loaded(map[string]any{"LoadState": "masked"})}}
 	m := newManager(f)
@@ -216,7 +231,18 @@ func TestEnable(t *testing.T) {
 	if err := m.Enable(t.Context(), "m.service"); err == nil || err.Error() != "cannot enable m.service: unit is masked\nrun: systemctl unmask m.service" {
 		t.Error(err)
 	}
-	if d := cmp.Diff([]string{"enable kubelet.service", "reload", "disable kubelet.service", "reload"}, f.calls); d != "" {
+	// The link is on the disk before systemd says that the unit is enabled, or is not, and so is its directory, which may be new.
+	durable := []string{"sync /etc/systemd/system/multi-user.target.wants", "sync /etc/systemd/system", "reload"}
+	want := slices.Concat([]string{"enable kubelet.service"}, durable, []string{"disable kubelet.service"}, durable)
+	if d := cmp.Diff(want, f.calls); d != "" {
 		t.Error(d)
+	}
+	m.syncDir = func(string) error { return syscall.EIO }
+	if err := m.Enable(t.Context(), kubelet); !errors.Is(err, syscall.EIO) || !strings.HasPrefix(err.Error(), "cannot enable kubelet.service: cannot write /etc") {
+		t.Error(err)
+	}
+	m.syncDir = func(string) error { return fs.ErrNotExist }
+	if err := m.Disable(t.Context(), kubelet); err != nil {
+		t.Errorf("the directory went with its last link: %v", err)
 	}
 }
