@@ -41,7 +41,7 @@ func (p Power) Run(ctx context.Context, b *Builder) error {
 		// do not, so it may not here.
 		q.command = append(q.command[:len(q.command):len(q.command)], "rootflags=noauto_da_alloc")
 		random := rand.New(rand.NewPCG(p.Seed, 0))
-		o := &outage{virtual: m, qemu: q, random: random, before: stateTree{}}
+		o := &outage{virtual: m, tool: "kubewright", qemu: q, random: random, before: stateTree{}}
 		if o.disk, err = openVolatileDisk(disk); err != nil {
 			return err
 		}
@@ -68,6 +68,7 @@ tune2fs -j "$2"`
 // outage is a VM whose power is cut.
 type outage struct {
 	*virtual
+	tool     string // program in the VM
 	qemu     qemu
 	random   *rand.Rand
 	disk     *volatileDisk
@@ -187,7 +188,7 @@ func (o *outage) init(ctx context.Context, s *seen, begun func()) error {
 			begun()
 		}
 	}}
-	code, err := o.agent.Run(ctx, io.MultiWriter(events, counter{&o.said}), o.log, "kubewright", "init", "--config", initFile, "-o", "json")
+	code, err := o.agent.Run(ctx, io.MultiWriter(events, counter{&o.said}), o.log, o.tool, "init", "--config", initFile, "-o", "json")
 	if err == nil && code != 0 {
 		err = fmt.Errorf("exit code %d: %s", code, why)
 	}
@@ -220,7 +221,7 @@ func (o *outage) cut(ctx context.Context, m moment) error {
 	}
 	start := time.Now()
 	err := o.init(ctx, s, func() { time.AfterFunc(m.delay, cut) })
-	if !done.Load() && err != nil {
+	if err != nil && done.CompareAndSwap(false, true) {
 		return err // it has failed by itself, which is no power cut
 	}
 	cut()
