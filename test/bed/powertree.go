@@ -198,11 +198,12 @@ func match(certPEM, keyPEM []byte) error {
 }
 
 func wholeYAML(data []byte) error {
-	var o struct{ Kind, APIVersion string }
+	var o struct{ Kind, APIVersion, ContainerRuntimeEndpoint string }
 	if err := yaml.Unmarshal(data, &o); err != nil {
 		return fmt.Errorf("it is torn: %w", err)
 	}
-	if o.Kind == "" || o.APIVersion == "" || !bytes.HasSuffix(data, []byte("\n")) {
+	named := o.Kind != "" && o.APIVersion != "" || o.ContainerRuntimeEndpoint != "" // the latter in instance-config.yaml
+	if !named || !bytes.HasSuffix(data, []byte("\n")) {
 		return errors.New("it is torn")
 	}
 	return nil

@@ -58,6 +58,8 @@ func TestStateDamage(t *testing.T) {
 		{"torn kubeconfig", "/etc/kubernetes/admin.conf", 0o600, "apiVersion: v1\nkind: Config\nclus", "it is torn"},
 		{"manifest", "/etc/kubernetes/manifests/a.yaml", 0o600, pod, ""},
 		{"torn manifest", "/etc/kubernetes/manifests/a.yaml", 0o600, pod[:30], "it is torn"},
+		{"instance", "/var/lib/kubelet/instance-config.yaml", 0o644, "containerRuntimeEndpoint: \"unix:///run/c.sock\"\n", ""},
+		{"torn instance", "/var/lib/kubelet/instance-config.yaml", 0o644, "containerRuntimeEndpoint: \"unix", "it is torn"},
 		{"flags", "/var/lib/kubelet/kubeadm-flags.env", 0o644, "KUBELET_KUBEADM_ARGS=\"--a=b\"\n", ""},
 		{"torn flags", "/var/lib/kubelet/kubeadm-flags.env", 0o644, "KUBELET_KUBEADM_ARGS=\"--a=", "it is torn"},
 		{"unit", "/etc/systemd/system/kubelet.service", 0o644, "[Service]\nExecStart=/x\n", ""},
