@@ -65,7 +65,7 @@ func causes() table {
 			says: "it does not run with swap", hint: "run: swapoff -a"},
 		{in: []string{kubelet}, sure: true,
 			signs: []string{"validate service connection", "failed to create runtime service"},
-			with:  []string{"no such file or directory", "unknown service runtime.v1", "permission denied", "error reading server preface"},
+			with:  []string{"no such file or directory", "unknown service runtime.v1", "permission denied", "error reading server preface", "broken pipe"},
 			says:  "there is no container runtime at its socket",
 			hint: "set nodeRegistration.criSocket, or --cri-socket, to the socket of the runtime, and leave containerRuntimeEndpoint out of " +
 				"patches"},
