@@ -51,7 +51,7 @@ test-unit: ## unit, golden and script tests: no root, no components
 
 .PHONY: test-race
 test-race:
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 e2e: bed ## tests on real machines (RUN=TestInit; ROUNDS=10: how often TestJoinAtOnce and TestResetAgain repeat)
 	@$(BED) build

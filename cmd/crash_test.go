@@ -103,7 +103,7 @@ func (c crashCase) run(t *testing.T, y *tally) {
 			points = append(points, boundary)
 		}
 	}
-	if len(points) < 10 {
+	if len(points) < 5 {
 		t.Errorf("there are only %d points", len(points))
 	}
 	chain := cmp.Or(c.chain, 1)
