@@ -77,6 +77,7 @@ func endCgroups(r *Resetting) plan.Step {
 			}
 			if t.Systemd != nil {
 				if u, err := t.Systemd.Unit(ctx, kubepods); err == nil && u.ActiveState == "active" {
+					noProcesses(ctx, t)
 					if err := t.Systemd.Stop(ctx, kubepods); err != nil {
 						return err
 					}
@@ -88,6 +89,26 @@ func endCgroups(r *Resetting) plan.Step {
 			}
 			return t.Host.RemoveCgroups(dirs)
 		},
+	}
+}
+
+// noProcesses waits until the last processes of pods that have ended are gone. With cgroup version 1 systemd is not told when a
+// cgroup becomes empty, and stops the slice only after a minute and a half where there was a process when it began.
+func noProcesses(ctx context.Context, t *plan.Target) {
+	const most, pause = 10 * time.Second, 50 * time.Millisecond
+	for waited := time.Duration(0); waited < most; waited += pause {
+		dirs, err := t.Host.KubepodsCgroups()
+		if err != nil {
+			return
+		}
+		if pids, err := t.Host.CgroupProcesses(dirs); err != nil || len(pids) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
 	}
 }
 
