@@ -70,14 +70,15 @@ func endCgroups(r *Resetting) plan.Step {
 		Name: "remove the cgroups of the kubelet's pods",
 		Left: func(_ context.Context, t *plan.Target) ([]string, error) { return t.Host.KubepodsCgroups() },
 		Run: func(ctx context.Context, t *plan.Target) error {
+			end := lastProcesses
 			if t.Runtime == nil {
-				if err := killPods(ctx, t); err != nil {
-					return err
-				}
+				end = killPods
+			}
+			if err := end(ctx, t); err != nil {
+				return err
 			}
 			if t.Systemd != nil {
 				if u, err := t.Systemd.Unit(ctx, kubepods); err == nil && u.ActiveState == "active" {
-					noProcesses(ctx, t)
 					if err := t.Systemd.Stop(ctx, kubepods); err != nil {
 						return err
 					}
@@ -92,24 +93,26 @@ func endCgroups(r *Resetting) plan.Step {
 	}
 }
 
-// noProcesses waits until the last processes of pods that have ended are gone. With cgroup version 1 systemd is not told when a
-// cgroup becomes empty, and stops the slice only after a minute and a half where there was a process when it began.
-func noProcesses(ctx context.Context, t *plan.Target) {
-	const most, pause = 10 * time.Second, 50 * time.Millisecond
+// lastProcesses waits until the last processes of pods that have ended are gone, and ends those of which the runtime does not know any
+// more, as after it was killed in the middle of its work; runc may have left them frozen. With cgroup version 1 systemd is not told
+// when a cgroup becomes empty, and waits for a minute and a half for a process that it saw when it began to stop the slice.
+func lastProcesses(ctx context.Context, t *plan.Target) error {
+	const most, pause = 5 * time.Second, 50 * time.Millisecond
 	for waited := time.Duration(0); waited < most; waited += pause {
 		dirs, err := t.Host.KubepodsCgroups()
 		if err != nil {
-			return
+			return err
 		}
 		if pids, err := t.Host.CgroupProcesses(dirs); err != nil || len(pids) == 0 {
-			return
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return context.Cause(ctx)
 		case <-time.After(pause):
 		}
 	}
+	return killPods(ctx, t)
 }
 
 // killPods ends all processes of the kubelet's pods.
