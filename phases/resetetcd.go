@@ -40,7 +40,7 @@ func removeEtcdMember() Phase {
 				steps = append(steps, takeAway(f, e, dir))
 			}
 			// Now, because as long as it is there, the next run asks the others, for which it needs the keys.
-			return append(steps, gone(manifestPath(config.Etcd))), nil
+			return append(steps, plan.Gone(manifestPath(config.Etcd))), nil
 		},
 	}
 }

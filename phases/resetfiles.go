@@ -16,16 +16,6 @@ import (
 // tmpDir is where kubeadm keeps backups and what it renders in a dry run.
 const tmpDir = config.KubernetesDir + "/tmp"
 
-// gone is a file of which no copy stays.
-func gone(path string) plan.File {
-	return plan.File{Path: path, Absent: true, Forget: true, Secret: true}
-}
-
-// goneIfEmpty is a directory that goes unless something is in it.
-func goneIfEmpty(path string) plan.File {
-	return plan.File{Path: path, Dir: true, Absent: true, Extent: plan.IfEmpty}
-}
-
 // keysOf are the certificates and keys. Those that were there before init stay, and so does an external CA: its certificates
 // were not made here.
 func keysOf(f *Facts) []plan.Step {
@@ -34,7 +24,7 @@ func keysOf(f *Facts) []plan.Step {
 	if !r.Ours && !r.ExternalCA(f) {
 		for _, path := range pki.WellKnown(r.CertificatesDir) {
 			if !r.left(f, path) {
-				steps = append(steps, gone(path))
+				steps = append(steps, plan.Gone(path))
 			}
 		}
 	}
@@ -61,7 +51,7 @@ func kubeletCerts(f *Facts, dir string) []plan.Step {
 	for _, name := range names {
 		for _, pattern := range []string{"kubelet-client-*.pem", "kubelet-server-*.pem", "kubelet.crt", "kubelet.key"} {
 			if ok, _ := filepath.Match(pattern, name); ok {
-				steps = append(steps, gone(filepath.Join(dir, name)))
+				steps = append(steps, plan.Gone(filepath.Join(dir, name)))
 			}
 		}
 	}
@@ -87,17 +77,17 @@ func filesOf(f *Facts) []plan.Step {
 		steps = append(steps, r.asBefore(f, path)...)
 	}
 	if !r.ownKubelet(f) {
-		steps = append(steps, gone(config.KubeletKubeconfig))
+		steps = append(steps, plan.Gone(config.KubeletKubeconfig))
 	}
-	steps = append(steps, gone(config.BootstrapKubeletKubeconfig))
+	steps = append(steps, plan.Gone(config.BootstrapKubeletKubeconfig))
 	for _, component := range components {
-		steps = append(steps, gone(manifestPath(component)))
+		steps = append(steps, plan.Gone(manifestPath(component)))
 	}
 	if r.CleanupTmp {
 		steps = append(steps, plan.File{Path: tmpDir, Absent: true, Extent: plan.Everything})
 	}
 	if disabled(f) { // systemd does not do it where the unit's file is gone, or masked
-		steps = append(steps, gone(kubeletWanted))
+		steps = append(steps, plan.Gone(kubeletWanted))
 	}
 	var forgotten []string
 	for _, path := range []string{config.KubeletUnitFile, config.KubeletDropIn} {
@@ -179,7 +169,7 @@ func emptied(r *Resetting) []plan.Step {
 	var steps []plan.Step
 	for _, dir := range dirs {
 		if !below(dir, r.KubeletDir) {
-			steps = append(steps, goneIfEmpty(dir))
+			steps = append(steps, plan.GoneIfEmpty(dir))
 		}
 	}
 	return steps
@@ -209,7 +199,7 @@ func (r *Resetting) asBefore(f *Facts, path string) []plan.Step {
 		if before != nil && before.Dir {
 			return nil // when it is empty
 		}
-		return []plan.Step{gone(path)}
+		return []plan.Step{plan.Gone(path)}
 	}
 	if before.Dir {
 		return nil

@@ -148,7 +148,7 @@ func (w *walk) reversal() (*Reversal, error) {
 	}
 	slices.Sort(dirs)
 	for _, dir := range slices.Backward(slices.Compact(dirs)) { // the lowest first
-		r.Files = append(r.Files, goneIfEmpty(dir))
+		r.Files = append(r.Files, GoneIfEmpty(dir))
 	}
 	for _, name := range w.unitNames {
 		r.Units = append(r.Units, w.units[name].back())
@@ -183,7 +183,7 @@ func (w *walk) halfWritten(r *Reversal) error {
 			return err
 		}
 		for _, name := range names {
-			r.Files = append(r.Files, File{Path: filepath.Join(dir, name), Absent: true, Forget: true, Secret: true})
+			r.Files = append(r.Files, Gone(filepath.Join(dir, name)))
 		}
 	}
 	return nil

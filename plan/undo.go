@@ -72,9 +72,9 @@ func (b *Before) Back() []Step {
 func (b *FileBefore) back() []Step {
 	switch {
 	case b.Absent && b.Dir:
-		return append([]Step{goneIfEmpty(b.Path)}, b.aboveGone()...)
+		return append([]Step{GoneIfEmpty(b.Path)}, b.aboveGone()...)
 	case b.Absent:
-		return append([]Step{File{Path: b.Path, Absent: true, Forget: true, Secret: true}}, b.aboveGone()...)
+		return append([]Step{Gone(b.Path)}, b.aboveGone()...)
 	case b.Dir:
 		return nil // it was there, and stays
 	}
@@ -96,12 +96,16 @@ func (b *FileBefore) Parents() []string {
 func (b *FileBefore) aboveGone() []Step {
 	var steps []Step
 	for _, dir := range b.Parents() {
-		steps = append(steps, goneIfEmpty(dir))
+		steps = append(steps, GoneIfEmpty(dir))
 	}
 	return steps
 }
 
-func goneIfEmpty(dir string) Step { return File{Path: dir, Dir: true, Absent: true, Extent: IfEmpty} }
+// Gone is a file of which no copy stays.
+func Gone(path string) File { return File{Path: path, Absent: true, Forget: true, Secret: true} }
+
+// GoneIfEmpty is a directory that goes unless something is in it.
+func GoneIfEmpty(dir string) File { return File{Path: dir, Dir: true, Absent: true, Extent: IfEmpty} }
 
 func (b *UnitBefore) back() Unit {
 	return Unit{Name: b.Name, Enabled: b.Enabled, Disabled: !b.Enabled, Running: b.Running}
