@@ -76,7 +76,7 @@ func (f *rollbackFlags) runOn(ctx context.Context, env *Env, out *reporter) erro
 	}
 	resumed := runs[len(runs)-1].Command == phases.RollbackName
 	back, err := f.lookBack(ctx, env, h, group, resumed, out)
-	if back != nil {
+	if back != nil && back.session != nil {
 		defer back.session.close()
 	}
 	if err != nil {
