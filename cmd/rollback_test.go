@@ -159,3 +159,15 @@ func joinedTwice(t *testing.T, twice bool) (m *fakeMachine, before map[string]st
 	}
 	return m, before
 }
+
+// What can't be looked at is told, and nothing is changed.
+func TestRollbackUnreadable(t *testing.T) {
+	m, _ := joinedTwice(t, false)
+	before := m.tree()
+	m.write("/var/lib/kubewright/past", []byte("no directory"))
+	code, _, stderr := m.run("rollback", "--force")
+	if code != 1 || !strings.Contains(stderr, "cannot read the journals of earlier runs") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	m.same(before)
+}
