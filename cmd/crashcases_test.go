@@ -149,16 +149,7 @@ func ofRecords(boundary string, _ []string) bool {
 
 // beforeOwnCAReset has keys of the user, of which only the records know that they were there before.
 func beforeOwnCAReset(t *testing.T) *victim {
-	c, e := newStacked(t)
-	c.emptyLists()
-	m := newMachine(t, c, "cp2")
-	for path, data := range c.pki {
-		m.write(path, data)
-	}
-	before := m.tree()
-	runEtcd(t, m, e)
-	joined(t, m, c.controlPlane("")...)
-	m.onLoopback(ownMember(e).ClientURLs[0])
+	m, before := joinedWithOwnCA(t)
 	return &victim{m: m, args: []string{"reset", "--force"}, check: func(*testing.T) { m.same(before) }}
 }
 

@@ -115,18 +115,25 @@ func TestResetWipe(t *testing.T) {
 	m.same(before)
 }
 
-// Keys that the user has brought are the user's.
-func TestResetOwnCA(t *testing.T) {
+// joinedWithOwnCA is a control plane whose keys the user has brought, and its tree before the join.
+func joinedWithOwnCA(t *testing.T) (m *fakeMachine, before map[string]string) {
+	t.Helper()
 	c, e := newStacked(t)
 	c.emptyLists()
-	m := newMachine(t, c, "cp2")
+	m = newMachine(t, c, "cp2")
 	for path, data := range c.pki {
 		m.write(path, data)
 	}
-	before := m.tree()
+	before = m.tree()
 	runEtcd(t, m, e)
 	joined(t, m, c.controlPlane("")...)
 	m.onLoopback(ownMember(e).ClientURLs[0])
+	return m, before
+}
+
+// Keys that the user has brought are the user's.
+func TestResetOwnCA(t *testing.T) {
+	m, before := joinedWithOwnCA(t)
 	stderr := m.reset()
 	if !strings.Contains(stderr, "Left alone: /etc/kubernetes/pki") {
 		t.Errorf("stderr:\n%s", stderr)
