@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -12,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
@@ -25,21 +23,22 @@ type listedToken struct {
 }
 
 func newTokenList(env *Env, f *tokenFlags) *cobra.Command {
+	var p printing
 	c := &cobra.Command{
 		Use: "list", Short: "List the tokens of the cluster", Args: takes(0, "none"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := checkOutput(f.output, "text", "json", "yaml"); err != nil {
+			if err := p.check(); err != nil {
 				return err
 			}
-			return f.list(c.Context(), env)
+			return f.list(c.Context(), env, &p)
 		},
 	}
-	f.addOutput(c, "text, json or yaml: one object for each token")
+	p.add(c)
 	return c
 }
 
 // list warns of Secrets that claim to be tokens and are none, and goes on.
-func (f *tokenFlags) list(ctx context.Context, env *Env) error {
+func (f *tokenFlags) list(ctx context.Context, env *Env, p *printing) error {
 	found, err := findCredentials(env, f.kubeconfig)
 	if err != nil {
 		return err
@@ -61,27 +60,14 @@ func (f *tokenFlags) list(ctx context.Context, env *Env) error {
 		}
 		tokens = append(tokens, t)
 	}
-	if f.output == "text" {
+	if p.text() {
 		return tokenTable(env, tokens, time.Now())
 	}
-	return f.objects(env, tokens)
-}
-
-// objects prints the tokens byte by byte as kubeadm does.
-func (f *tokenFlags) objects(env *Env, tokens []config.BootstrapToken) error {
-	for i, t := range tokens {
+	for _, t := range tokens {
 		o := listedToken{metav1.TypeMeta{APIVersion: "output.kubeadm.k8s.io/v1alpha3", Kind: "BootstrapToken"}, t}
-		data, err := json.MarshalIndent(o, "", "    ")
-		if err == nil && f.output == "yaml" {
-			data, err = yaml.JSONToYAML(data)
-			if i > 0 {
-				data = append([]byte("---\n"), data...)
-			}
+		if err := p.print(env.Stdout, o); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("cannot print bootstrap token %s: %w", t.Token.ID, err)
-		}
-		fmt.Fprintln(env.Stdout, strings.TrimSuffix(string(data), "\n"))
 	}
 	return nil
 }
