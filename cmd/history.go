@@ -144,7 +144,7 @@ func (f *historyFlags) steps(env *Env, r pastRun) error {
 		if p.Failed {
 			state = "  failed"
 		}
-		fmt.Fprintf(env.Stdout, "%-22s %s%s\n", p.Phase, seconds(&p.Seconds), state)
+		fmt.Fprintf(env.Stdout, "%-22s %s%s\n", p.Phase, seconds(p.Seconds), state)
 		for _, s := range r.Steps {
 			if s.Phase == p.Phase {
 				f.step(env.Stdout, paint, s)

@@ -25,9 +25,18 @@ type pastRun struct {
 	// TakenBack says that reset or rollback has undone it.
 	TakenBack bool `json:"takenBack,omitempty"`
 	// Of names the runs that a rollback is about.
-	Of     []string           `json:"of,omitempty"`
-	Phases []plan.PhaseResult `json:"phases,omitempty"`
-	Steps  []pastStep         `json:"steps,omitempty"`
+	Of     []string    `json:"of,omitempty"`
+	Phases []pastPhase `json:"phases,omitempty"`
+	Steps  []pastStep  `json:"steps,omitempty"`
+}
+
+// pastPhase is one phase of a run.
+type pastPhase struct {
+	Phase string `json:"phase"`
+	// Seconds is how long it took; null where the run was killed in it.
+	Seconds *float64 `json:"seconds"`
+	Changes int      `json:"changes"`
+	Failed  bool     `json:"failed,omitempty"`
 }
 
 // pastStep is one change of a run.
@@ -44,15 +53,14 @@ type pastStep struct {
 func newPastRun(r plan.PastRun) pastRun {
 	p := pastRun{
 		Run: r.ID(), Command: r.Command, Version: r.Run.Version, Began: r.Run.Time, Changes: len(r.Records), Result: r.Result(),
-		TakenBack: filepath.Dir(r.Dir) == plan.PastDir && !slices.Contains(undoing(), r.Command), Of: r.Run.Of, Phases: r.Phases,
+		TakenBack: filepath.Dir(r.Dir) == plan.PastDir && !slices.Contains(undoing(), r.Command), Of: r.Run.Of,
 	}
 	if r.End != nil {
 		took := r.End.Time.Sub(p.Began).Seconds()
 		p.Seconds, p.Error = &took, r.End.Error
 	}
-	seen := map[string]bool{}
 	for _, ph := range r.Phases {
-		seen[ph.Phase] = true
+		p.Phases = append(p.Phases, pastPhase{Phase: ph.Phase, Seconds: &ph.Seconds, Changes: ph.Changes, Failed: ph.Failed})
 	}
 	for _, rec := range r.Records {
 		s := pastStep{Phase: rec.Phase, Step: rec.Step, Change: rec.Kind, Why: rec.Why, Final: rec.Final}
@@ -60,10 +68,20 @@ func newPastRun(r plan.PastRun) pastRun {
 			s.Seconds = &done.Seconds
 		}
 		p.Steps = append(p.Steps, s)
-		if !seen[rec.Phase] { // it was killed in this one
-			seen[rec.Phase] = true
-			p.Phases = append(p.Phases, plan.PhaseResult{Phase: rec.Phase})
+	}
+	p.addCutOff()
+	return p
+}
+
+// addCutOff adds the phase in which the run was killed: it has changes and no end.
+func (p *pastRun) addCutOff() {
+	for _, s := range p.Steps {
+		i := slices.IndexFunc(p.Phases, func(ph pastPhase) bool { return ph.Phase == s.Phase })
+		if i < 0 {
+			p.Phases, i = append(p.Phases, pastPhase{Phase: s.Phase}), len(p.Phases)
+		}
+		if p.Phases[i].Seconds == nil {
+			p.Phases[i].Changes++
 		}
 	}
-	return p
 }

@@ -63,18 +63,14 @@ func (f *rollbackFlags) runOn(ctx context.Context, env *Env, out *reporter) erro
 	if err != nil {
 		return fmt.Errorf("cannot roll back: %w", err)
 	}
-	// One that was killed before it had written what it takes back has done nothing, and says nothing of where to go back to.
-	all := runs
-	runs = slices.DeleteFunc(slices.Clone(runs), func(r plan.PastRun) bool { return r.Command == phases.RollbackName && len(r.Run.Of) == 0 })
-	group, _ := plan.Last(runs, phases.RollbackName)
+	group, resumed := plan.Last(runs, phases.RollbackName)
 	if len(group) == 0 {
-		return f.nothing(h, all, out)
+		return f.nothing(h, runs, out)
 	}
 	last := group[len(group)-1]
 	if last.Command == phases.Reset().Name {
 		return errors.New("cannot roll back a reset: the keys that it took away are gone\nto bring it to its end: kubewright reset")
 	}
-	resumed := runs[len(runs)-1].Command == phases.RollbackName
 	back, err := f.lookBack(ctx, env, h, group, resumed, out)
 	if back != nil && back.session != nil {
 		defer back.session.close()

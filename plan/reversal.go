@@ -28,29 +28,22 @@ type Reversal struct {
 }
 
 // Last finds what a rollback is about: the newest run, and with it the runs of the same command right before it that did not come to
-// their end, because it carried them on. An earlier rollback that did not come to its own end is about what it was about then.
-// earlier are the runs before.
-func Last(runs []PastRun, rollback string) (group, earlier []PastRun) {
+// their end, because it carried them on. An earlier rollback that did not come to its own end is about what it was about then, and is
+// resumed; one that was killed before it had written what it takes back has done nothing, and says nothing.
+func Last(runs []PastRun, rollback string) (group []PastRun, resumed bool) {
+	runs = slices.DeleteFunc(slices.Clone(runs), func(r PastRun) bool { return r.Command == rollback && len(r.Run.Of) == 0 })
 	if len(runs) == 0 {
-		return nil, nil
+		return nil, false
 	}
 	if last := runs[len(runs)-1]; last.Command == rollback {
-		for _, r := range runs {
-			switch {
-			case slices.Contains(last.Run.Of, r.ID()):
-				group = append(group, r)
-			case r.Command != rollback:
-				earlier = append(earlier, r)
-			}
-		}
-		return group, earlier
+		return slices.DeleteFunc(runs, func(r PastRun) bool { return !slices.Contains(last.Run.Of, r.ID()) }), true
 	}
-	runs = slices.DeleteFunc(slices.Clone(runs), func(r PastRun) bool { return r.Command == rollback })
+	runs = slices.DeleteFunc(runs, func(r PastRun) bool { return r.Command == rollback })
 	first := len(runs) - 1
 	for first > 0 && runs[first-1].Command == runs[first].Command && runs[first-1].Result() != Finished {
 		first--
 	}
-	return runs[first:], runs[:first]
+	return runs[first:], false
 }
 
 // Reverse works out how to get back to where the machine was before the runs, which are given the oldest first.

@@ -114,7 +114,11 @@ func (r *Runner) step(ctx context.Context, phase string, step Step) (Change, err
 	if waits {
 		return c, nil // it has seen the condition hold; one slow answer to a second look would end a good run
 	}
-	after, err := afterwards(ctx, r.Target, step)
+	look := step.Diff
+	if s, ok := step.(Settling); ok {
+		look = s.Settled
+	}
+	after, err := look(ctx, r.Target)
 	if err != nil {
 		return c, fmt.Errorf("cannot check %s after it was applied: %w", step, err)
 	}
@@ -133,14 +137,6 @@ func (r *Runner) left(ctx context.Context, step Step, c Change) *ObjectVersion {
 		return o.version(ctx, r.Target)
 	}
 	return nil
-}
-
-// afterwards compares again, after a step was applied.
-func afterwards(ctx context.Context, t *Target, step Step) (Change, error) {
-	if u, ok := step.(Unit); ok {
-		return u.started(ctx, t)
-	}
-	return step.Diff(ctx, t)
 }
 
 // unrecorded is an error of the journal. It ends every run: what can't be recorded is not changed, whatever comes next.

@@ -28,6 +28,12 @@ type Undoable interface {
 	Before(ctx context.Context, t *Target) (*Before, error)
 }
 
+// Settling is a step that is compared in its own way just after it was applied.
+type Settling interface {
+	Step
+	Settled(ctx context.Context, t *Target) (Change, error)
+}
+
 // Kind is the sort of a Change.
 type Kind int
 

@@ -66,9 +66,9 @@ func (u Unit) Diff(ctx context.Context, t *Target) (Change, error) {
 	return Change{Kind: Update, Why: strings.Join(why, ", ")}, nil
 }
 
-// started is Diff just after Apply: a process that has ended, and that systemd starts again, may get well. Who waits for it says
+// Settled is Diff just after Apply: a process that has ended, and that systemd starts again, may get well. Who waits for it says
 // so, or why it does not.
-func (u Unit) started(ctx context.Context, t *Target) (Change, error) {
+func (u Unit) Settled(ctx context.Context, t *Target) (Change, error) {
 	c, err := u.Diff(ctx, t)
 	if err != nil || c.Kind == Same || !u.Running {
 		return c, err
