@@ -94,6 +94,18 @@ func failures(m *bed.Machine) []failure {
 	}
 }
 
+// joinFailures are reasons why a machine does not become another control plane.
+func joinFailures(m *bed.Machine) []failure {
+	return []failure{
+		{name: "wrong flag", patches: map[string]string{"kube-apiserver+json.yaml": "- {op: add, path: /spec/containers/0/command/-, value: --no-such-flag}\n"},
+			cause: "kube-apiserver ended with exit code 1: it does not know a flag", line: "unknown flag: --no-such-flag",
+			hint: "or in the patch that it comes from", seen: inLog("kube-apiserver", "unknown flag")},
+		{name: "port of etcd taken", prepare: server(m, "2380"),
+			cause: "etcd ended with exit code 1: port 2380 is taken by busybox (pid ",
+			line:  "2380: bind: address already in use", hint: "end that process", seen: inLog("etcd", "address already in use")},
+	}
+}
+
 // container1 is a patch for the container of a static pod.
 func container1(name, field string) string {
 	return "spec: {containers: [{name: " + name + ", " + field + "}]}\n"

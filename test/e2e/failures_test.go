@@ -44,12 +44,15 @@ func TestFailures(t *testing.T) {
 			run(m, "kubewright", "reset", "-f") // the next one has a new machine all the same
 		}
 	}
-	m.WriteFile(t, configPath, bed.InitConfig(m), 0o600)
-	if r := run(m, "kubewright", "init", "--config", configPath); r.code != 0 {
+	m.WriteFile(t, configPath, bed.InitConfig(m, bed.WithEndpoint(m.IP()+":6443")), 0o600)
+	r := run(m, "kubewright", "init", "--config", configPath, "--upload-certs")
+	if r.code != 0 {
 		t.Fatalf("with nothing wrong: exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 	ready(t, m)
+	_, join := bed.ReadJoin(r.out)
 	t.Run("worker's kubelet", func(t *testing.T) { failingWorker(t, lab, m) })
+	t.Run("second control plane", func(t *testing.T) { failingControlPlane(t, lab, m, join) })
 }
 
 func (f failure) run(t *testing.T, m *bed.Machine) {
@@ -123,6 +126,35 @@ func failingWorker(t *testing.T, lab *bed.TestLab, cp *bed.Machine) {
 		hint: "/etc/default/kubelet",
 		seen: inJournal("unknown flag")}
 	f.check(t, w, r, began, time.Now())
+}
+
+// failingControlPlane joins a machine as a control plane that will never work, for one reason after the other; and then for none.
+func failingControlPlane(t *testing.T, lab *bed.TestLab, cp *bed.Machine, join []string) {
+	m := lab.Machine(t, bed.Spec{Name: "cp2"})
+	join = append([]string{"kubewright", "join", "--ignore-preflight-errors", "all", "--patches", "/root/patches"}, join...)
+	for _, f := range joinFailures(m) {
+		t.Run(f.name, func(t *testing.T) {
+			forget(t, m)
+			m.MustRun(t, "mkdir", "-p", "/root/patches")
+			for name, patch := range f.patches {
+				m.WriteFile(t, "/root/patches/"+name, patch, 0o644)
+			}
+			if f.prepare != nil {
+				defer f.prepare(t)()
+			}
+			began := time.Now()
+			r := run(m, join...)
+			f.check(t, m, r, began, time.Now())
+			m.MustRun(t, "kubewright", "reset", "-f")
+			voters(t, cp, 1)
+		})
+	}
+	forget(t, m)
+	m.MustRun(t, "mkdir", "-p", "/root/patches")
+	if r := run(m, join...); r.code != 0 {
+		t.Fatalf("with nothing wrong: exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+	voters(t, cp, 2)
 }
 
 // inJournal is when the kubelet first wrote what the pattern says.
