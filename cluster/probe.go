@@ -87,6 +87,13 @@ func KubeletProbe(c *config.Config) Probe {
 	return Probe{Name: "kubelet", URL: "http://" + net.JoinHostPort(address, healthz) + "/healthz"}
 }
 
+// Unverified is a check of any URL, whoever answers there. Nothing should be decided by it.
+func Unverified(name, url string) Probe {
+	p := Probe{Name: name, URL: url}
+	p.http = p.newHTTP()
+	return p
+}
+
 // Check asks once, for at most three seconds. Nil means that the answer is 200; the error names the URL and says what came
 // instead.
 func (p Probe) Check(ctx context.Context) error {

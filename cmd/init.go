@@ -2,6 +2,8 @@ package cmd
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,6 +29,7 @@ func newInit(env *Env) *cobra.Command {
 		}
 	})
 	f.runFlags.add(c.Flags())
+	f.addTimeline(c.Flags())
 	c.AddCommand(newPhases(env, list, func() command { return &initFlags{} }))
 	return c
 }
@@ -46,11 +49,18 @@ func (f *initFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, lis
 		return err
 	}
 	out := newReporter(env, f.runFlags)
-	return out.finish(f.runOn(ctx, env, flags, list, out))
+	var err error
+	if out.timeline, err = f.record("kubewright init"); err == nil {
+		err = f.runOn(ctx, env, flags, list, out)
+		if !f.dryRun {
+			err = errors.Join(err, out.timeline.write(env.Machine.Host("/")))
+		}
+	}
+	return out.finish(err)
 }
 
 func (f *initFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command, out *reporter) error {
-	h := env.Machine.Host(f.root)
+	h, began := env.Machine.Host(f.root), time.Now()
 	in, err := f.load(ctx, env, h, flags)
 	if err != nil {
 		return err
@@ -60,6 +70,9 @@ func (f *initFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 		return err
 	}
 	f.dryRun, f.onlyPrints = in.config.Init.DryRun, f.printManifest
+	if f.dryRun && out.timeline != nil {
+		return errors.New("cannot write --timeline: a dry run waits for nothing")
+	}
 	unlock, err := f.begin(ctx, env, h, list)
 	if err != nil {
 		return err
@@ -79,6 +92,8 @@ func (f *initFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 	if f.printManifest {
 		return out.manifests(p)
 	}
+	out.timeline.planned(began)
+	out.timeline.watch(ctx, s)
 	return f.execute(ctx, env, s, p, list, out, func(changes int) error {
 		return f.closing(ctx, s, changes, out)
 	})

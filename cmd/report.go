@@ -19,6 +19,7 @@ type reporter struct {
 	verbose  int
 	paint    painter
 	live     *spinner
+	timeline *recording
 	mu       sync.Mutex
 }
 
@@ -90,11 +91,11 @@ func (r *reporter) progress(status string) {
 }
 
 func (r *reporter) observer() plan.Observer {
-	return plan.Observer{
+	return r.timeline.observe(plan.Observer{
 		Begin: func(phase string) { r.live.start(phase) },
 		End:   r.phaseEnd,
 		Step:  r.step,
-	}
+	})
 }
 
 func (r *reporter) phaseEnd(phase string, changes int, took time.Duration, err error) {

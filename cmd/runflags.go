@@ -15,6 +15,8 @@ type runFlags struct {
 	root    string
 	output  string
 	verbose int
+	// timeline is the file of --timeline.
+	timeline string
 	// onlyPrints says that the run shows something and changes nothing.
 	onlyPrints bool
 }

@@ -22,13 +22,14 @@ var below = map[string][]string{
 	"pki":                 {"config"},
 	"host":                {},
 	"systemd":             {},
+	"timeline":            {},
 	"etcd":                {"config"},
 	"cluster":             {"config", "host"},
 	"cluster/discovery":   {"cluster", "config"},
 	"preflight":           {"config", "host", "systemd", "etcd"},
 	"plan":                {"host", "systemd"},
 	"phases":              {"cluster", "config", "etcd", "host", "host/network", "manifests", "pki", "plan", "preflight", "templates"},
-	"cmd":                 {"cluster", "cluster/discovery", "config", "etcd", "host", "host/network", "manifests", "phases", "pki", "plan", "preflight", "systemd", "templates"},
+	"cmd":                 {"cluster", "cluster/discovery", "config", "etcd", "host", "host/network", "manifests", "phases", "pki", "plan", "preflight", "systemd", "templates", "timeline"},
 	"cmd/kubewright":      {"cmd"},
 	"etcd/etcdtest":       {},
 	"host/faults":         {}, // and cmd imports it nowhere but in a program for tests, with a build tag that this test does not set
@@ -39,7 +40,7 @@ var below = map[string][]string{
 }
 
 // pure packages compute and nothing else: they may not import what reaches the machine or the network.
-var pure = []string{"config", "templates", "manifests", "pki"}
+var pure = []string{"config", "templates", "manifests", "pki", "timeline"}
 
 var impure = []string{"os", "os/exec", "net/http", "syscall", "golang.org/x/sys/unix", "k8s.io/client-go/kubernetes"}
 
