@@ -32,9 +32,9 @@ func Init(c *config.Config, m Machine, resume Resume) []Check {
 		},
 		i.programs(),
 		[]Check{
-			{Name: "SystemVerification", Find: i.system},
+			{Name: "SystemVerification", Limit: kubeletLimit, Find: i.system},
 			{Name: "Hostname", Find: i.hostname},
-			{Name: "KubeletVersion", Find: i.kubeletSkew},
+			{Name: "KubeletVersion", Limit: kubeletLimit, Find: i.kubeletSkew},
 			{Name: "Service-kubelet", Find: i.kubeletService},
 			i.kubeletPort(),
 		},

@@ -48,9 +48,9 @@ func Join(c *config.Config, m Machine, resume Resume, j Joining) []Check {
 		{Name: "Swap", Find: i.swap},
 	}
 	checks = append(checks, slices.Concat(i.programs(), []Check{
-		{Name: "SystemVerification", Find: i.system},
+		{Name: "SystemVerification", Limit: kubeletLimit, Find: i.system},
 		{Name: "Hostname", Find: i.hostname},
-		{Name: "KubeletVersion", Find: i.kubeletSkew},
+		{Name: "KubeletVersion", Limit: kubeletLimit, Find: i.kubeletSkew},
 		{Name: "Service-kubelet", Find: i.kubeletService},
 		i.kubeletPort(),
 		{Name: "HTTPProxy", Find: i.endpointProxy},

@@ -23,6 +23,8 @@ func TestKubelet(t *testing.T) {
 			[]string{"E KubeletVersion: the kubelet is not installed: there is no kubelet in PATH"}},
 		{"does not run", "", answer("", fmt.Errorf("cannot run /usr/bin/kubelet --version: exit status 2")),
 			[]string{"E KubeletVersion: cannot run /usr/bin/kubelet --version: exit status 2"}},
+		{"slow", "", answer("", fmt.Errorf("cannot run /usr/bin/kubelet --version: %w", context.DeadlineExceeded)),
+			[]string{"W KubeletVersion: cannot run /usr/bin/kubelet --version: context deadline exceeded"}},
 		{"strange", "", answer("vX", nil), []string{`E KubeletVersion: cannot use the kubelet: cannot read version "vX": want the form v1.37.2`}},
 		{"not known", "", func(l *lab) { l.m.KubeletVersion = nil }, nil},
 	})

@@ -10,8 +10,11 @@ import (
 )
 
 const (
-	// limit is the time that a check gets when it does not say. A kubelet read from a cold disk takes seconds only to say its version.
+	// limit is the time that a check gets when it does not say.
 	limit = 20 * time.Second
+	// kubeletLimit is the time that checks get which ask the kubelet for its version: read from a cold disk, on an emulated machine
+	// that has just booted a control plane, it needs more than 20 seconds.
+	kubeletLimit = time.Minute
 	// grace is the time that a check gets to say what it was waiting for, after its context ended.
 	grace = time.Second
 )
