@@ -14,8 +14,9 @@ FUZZTIME ?= 30s
 SEED ?= 1
 PART ?=
 CUTS ?= 10
+PAIRS ?= 10
 
-.PHONY: help up vm down status shell kubectl build test test-unit e2e fuzz test-faults test-power bench-join vet lint bed
+.PHONY: help up vm down status shell kubectl build test test-unit e2e fuzz test-faults test-power bench bench-join vet lint bed
 
 help: ## what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -73,6 +74,9 @@ test-faults: bed ## kills init, join and reset at more than a hundred points on 
 
 test-power: bed ## power cuts of a virtual machine while init runs in it (CUTS=10 SEED=number); an hour or more where it is emulated
 	@$(BED) power --cuts $(CUTS) --seed $(SEED)
+
+bench: ## init and joins beside kubeadm's and the floor, in turns on one machine (PAIRS=10); report in test/bench/out
+	go run ./test/bench/cmd/bench all --pairs $(PAIRS)
 
 bench-join: ## requests and times of joins: one by each tool, many at once (NODES=200); report in test/bench/out
 	go run ./test/bench/cmd/bench join --nodes $(NODES)

@@ -22,6 +22,11 @@ type Moment struct {
 	check           func(context.Context) error
 }
 
+// NewMoment is one more: check returns nil once it has come.
+func NewMoment(component, name string, check func(context.Context) error) Moment {
+	return Moment{component, name, check}
+}
+
 // Moments are those of this machine's control plane, for a picture of how it started: nothing is decided by them. The certificates
 // of the components are not verified. Client lends credentials once there are some; the Node is asked for with them.
 func Moments(c *config.Config, client func() (*cluster.Client, error)) []Moment {

@@ -158,6 +158,11 @@ func (b *Builder) Faulty() (string, error) {
 	return b.program("kubewright-faults", "-tags", "faults", "-trimpath", "-ldflags", "-s -w", "./cmd/kubewright")
 }
 
+// Watch is the program of test/bench that tells, in a machine, when each part of its control plane is there.
+func (b *Builder) Watch() (string, error) {
+	return b.program("bench-watch", "-trimpath", "./test/bench/cmd/watch")
+}
+
 // bed is the program of command bed, built as the Makefile does it.
 func (b *Builder) bed() (string, error) {
 	if b.Self != "" {

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"k8s.io/klog/v2"
 
@@ -25,14 +27,15 @@ func main() {
 	}
 }
 
+const usage = "usage: bench all [--pairs N] | bench join [--nodes N]"
+
 func run(args []string) error {
-	flags := flag.NewFlagSet("bench join", flag.ContinueOnError)
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the usage says it
 	nodes := flags.Int("nodes", 200, "how many nodes join at once in the last round")
-	if len(args) == 0 || args[0] != "join" {
-		return errors.New("usage: bench join [--nodes N]")
-	}
-	if err := flags.Parse(args[1:]); err != nil || *nodes < 1 {
-		return errors.New("usage: bench join [--nodes N]")
+	pairs := flags.Int("pairs", 10, "how often each tool makes a control plane")
+	if len(args) == 0 || flags.Parse(args[1:]) != nil || flags.NArg() > 0 || *nodes < 1 || *pairs < 1 {
+		return errors.New(usage)
 	}
 	klog.SetLoggerWithOptions(klog.Logger{}, klog.ContextualLogger(true)) // client-go: what fails is in the report
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -45,11 +48,35 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	j := bench.Join{Rounds: rounds(*nodes), Log: os.Stderr}
-	report, err := j.Run(ctx, &bed.Builder{Cache: cache, Repo: repo, Log: os.Stderr})
+	b, out := &bed.Builder{Cache: cache, Repo: repo, Log: os.Stderr}, filepath.Join(repo, "test/bench/out")
+	switch args[0] {
+	case "all":
+		return all(ctx, b, *pairs, out)
+	case "join":
+		return join(ctx, b, *nodes, out)
+	}
+	return errors.New(usage)
+}
+
+// all compares the tools. What was measured before something failed is kept.
+func all(ctx context.Context, b *bed.Builder, pairs int, out string) error {
+	report := &bench.Report{Machine: bench.MachineKind(), Date: time.Now().UTC().Format(time.DateOnly)}
+	var err error
+	if report.Small, err = bench.MeasureSmall(b); err == nil {
+		report.Inits, err = bench.Init{Pairs: pairs, Log: os.Stderr}.Run(ctx, b)
+	}
+	if err == nil {
+		report.Joins, err = bench.Joins{Workers: pairs, ControlPlanes: (pairs + 1) / 2, Log: os.Stderr}.Run(ctx, b)
+	}
+	fmt.Print(report.Text())
+	return errors.Join(err, report.Save(out))
+}
+
+func join(ctx context.Context, b *bed.Builder, nodes int, out string) error {
+	report, err := bench.Join{Rounds: rounds(nodes), Log: os.Stderr}.Run(ctx, b)
 	if report != nil {
 		fmt.Print(report.Text())
-		err = errors.Join(err, report.Save(filepath.Join(repo, "test/bench/out"), "join"))
+		err = errors.Join(err, report.Save(out, "join"))
 	}
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ func TestRounds(t *testing.T) {
 			t.Errorf("rounds(%d) = %v; want %v", n, got, want)
 		}
 	}
-	for _, args := range [][]string{nil, {"leave"}, {"join", "--nodes", "0"}, {"join", "--nodes", "many"}} {
+	for _, args := range [][]string{nil, {"leave"}, {"join", "--nodes", "0"}, {"join", "--nodes", "many"}, {"all", "--pairs", "0"}, {"all", "x"}} {
 		if run(args) == nil {
 			t.Errorf("no error for %v", args)
 		}
