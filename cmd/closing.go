@@ -32,7 +32,7 @@ func (f *initFlags) closing(ctx context.Context, s *session, changes int, out *r
 	}
 	switch {
 	case show:
-		c, err := f.nextSteps(ctx, s.facts)
+		c, err := f.nextSteps(ctx, s.facts, out)
 		if err != nil {
 			return err
 		}
@@ -57,8 +57,8 @@ func (f *initFlags) closing(ctx context.Context, s *session, changes int, out *r
 }
 
 // nextSteps is how to use the cluster and how to join others.
-func (f *initFlags) nextSteps(ctx context.Context, facts *phases.Facts) (templates.Closing, error) {
-	closing := templates.Closing{AdminKubeconfig: facts.AdminKubeconfig, CertificateKey: f.shownKey(facts), ExternalCA: facts.PKI.ExternalCA()}
+func (f *initFlags) nextSteps(ctx context.Context, facts *phases.Facts, out *reporter) (templates.Closing, error) {
+	closing := templates.Closing{Program: string(out.program), AsKubeadm: out.program == Kubeadm, AdminKubeconfig: facts.AdminKubeconfig, CertificateKey: f.shownKey(facts), ExternalCA: facts.PKI.ExternalCA()}
 	var err error
 	if closing.Tokens, err = f.joinTokens(ctx, facts); err != nil { // it names a kubeconfig that is missing
 		return closing, err

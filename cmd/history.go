@@ -19,8 +19,7 @@ import (
 
 // historyFlags are the flags of history.
 type historyFlags struct {
-	output  string
-	verbose int
+	output string
 }
 
 func newHistory(env *Env) *cobra.Command {
@@ -29,13 +28,12 @@ func newHistory(env *Env) *cobra.Command {
 		Use:   "history [run]",
 		Short: "List what kubewright has done on this machine",
 		Long: "history lists the runs that changed this machine, the oldest first, with how they ended. With the name of a run, or the\n" +
-			"beginning of it, or \"last\", it lists what that run did, and how long each step took.",
+			"beginning of it, or \"last\", it lists what that run did, and how long each step took; with -v 1 also why.",
 		Args: takes(1, "the name of one run"),
 		RunE: func(_ *cobra.Command, args []string) error { return f.run(env, first(args)) },
 	}
 	c.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
-	c.Flags().IntVarP(&f.verbose, "v", "v", 0, "level of detail: 1 shows also why each step was taken")
-	return c
+	return ownCommand(c)
 }
 
 func (f *historyFlags) run(env *Env, name string) error {
@@ -147,7 +145,7 @@ func (f *historyFlags) steps(env *Env, r pastRun) error {
 		fmt.Fprintf(env.Stdout, "%-22s %s%s\n", p.Phase, seconds(p.Seconds), state)
 		for _, s := range r.Steps {
 			if s.Phase == p.Phase {
-				f.step(env.Stdout, paint, s)
+				f.step(env, paint, s)
 			}
 		}
 	}
@@ -157,10 +155,10 @@ func (f *historyFlags) steps(env *Env, r pastRun) error {
 	return nil
 }
 
-func (f *historyFlags) step(w io.Writer, paint painter, s pastStep) {
+func (f *historyFlags) step(env *Env, paint painter, s pastStep) {
 	kind := kindOf(s.Change)
 	text := fmt.Sprintf("  %s %s", kind.Sign(), s.Step)
-	if f.verbose > 0 && s.Why != "" {
+	if env.verbose > 0 && s.Why != "" {
 		text += ": " + s.Why
 	}
 	if s.Seconds == nil {
@@ -171,7 +169,7 @@ func (f *historyFlags) step(w io.Writer, paint painter, s pastStep) {
 	if s.Final {
 		text += "  (can't be taken back)"
 	}
-	fmt.Fprintln(w, paint.kind(kind, text))
+	fmt.Fprintln(env.Stdout, paint.kind(kind, text))
 }
 
 // kindOf is the kind that a journal names.

@@ -30,6 +30,7 @@ func newInit(env *Env) *cobra.Command {
 	})
 	f.runFlags.add(c.Flags())
 	f.addTimeline(c.Flags())
+	completeValues(c, list)
 	c.AddCommand(newPhases(env, list, func() command { return &initFlags{} }))
 	return c
 }

@@ -73,7 +73,7 @@ var extraArgFlags = [3]string{"apiserver-extra-args", "controller-manager-extra-
 // withConfig lists the flags that may stand beside --config; the others would say the same thing twice.
 var withConfig = []string{
 	"config", "ignore-preflight-errors", "dry-run", "kubeconfig", "node-name", "kubeconfig-dir", "upload-certs", "replace-node",
-	"print-manifest", "output", "root", "v", "timeline", "no-wait", "cni", "force", "force-data-loss", "wipe-etcd",
+	"print-manifest", "output", "root", "rootfs", "v", "vmodule", "timeline", "no-wait", "cni", "force", "force-data-loss", "wipe-etcd",
 }
 
 // checkMixed refuses flags that --config makes ambiguous.

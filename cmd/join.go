@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,6 +26,7 @@ func newJoin(env *Env) *cobra.Command {
 	}
 	c.Flags().AddFlagSet(f.flagSet())
 	f.runFlags.add(c.Flags())
+	completeValues(c, list)
 	c.AddCommand(newPhases(env, list, func() command { return &joinFlags{} }))
 	return c
 }
@@ -95,6 +97,9 @@ func (f *joinFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 // closing says how the run ended.
 func (f *joinFlags) closing(s *session, changes int, out *reporter) error {
 	node := s.facts.Config.Init.NodeRegistration.Name
+	if out.program == Kubeadm && out.json == nil && f.phase == "" {
+		fmt.Fprintln(out.out, "This node has joined the cluster.") // scripts look for these words on stdout
+	}
 	if out.json != nil {
 		ev := event{Event: "result", Changes: &changes, Node: node}
 		if f.phase == "" && s.facts.Joining.ControlPlane {

@@ -46,6 +46,7 @@ func (f *joinFlags) flagSet() *pflag.FlagSet {
 	s.StringVar(&f.replaceNode, "replace-node", "",
 		"this machine takes the place of the dead control-plane node of this name, which is its own: its member of etcd is removed")
 	s.StringSliceVar(&f.skipPhases, "skip-phases", nil, "phases to leave out")
+	ownFlags(s, "replace-node")
 	return s
 }
 

@@ -18,6 +18,8 @@ import (
 type Machine interface {
 	// Root says whether we are root.
 	Root() bool
+	// Chroot makes a directory the root of the whole process, from here on.
+	Chroot(root string) error
 	// Host is the machine's files, or those below another root.
 	Host(root string) *host.Host
 	// Systemd connects to systemd.
@@ -48,6 +50,8 @@ type realMachine struct {
 }
 
 func (realMachine) Root() bool { return os.Geteuid() == 0 }
+
+func (realMachine) Chroot(root string) error { return host.Chroot(root) }
 
 func (m realMachine) Host(root string) *host.Host { return &host.Host{Root: root, Fault: m.fault} }
 

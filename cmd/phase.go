@@ -26,7 +26,7 @@ type command interface {
 func newPhases(env *Env, list phases.Command, fresh func() command) *cobra.Command {
 	c := &cobra.Command{
 		Use: "phase", Short: "Run a single phase of " + list.Name,
-		RunE: func(c *cobra.Command, _ []string) error { return needsSub(c) },
+		RunE: needsSub,
 	}
 	for _, ph := range list.Phases {
 		c.AddCommand(newPhase(env, list, fresh, ph, ph.Name))
@@ -39,11 +39,14 @@ func newPhase(env *Env, list phases.Command, fresh func() command, ph phases.Pha
 	if ph.Alias != "" {
 		c.Aliases = []string{ph.Alias}
 	}
+	if ph.Ours {
+		ownCommand(c)
+	}
 	if len(ph.Sub) == 0 {
 		runnable(env, list, fresh(), c, name, ph.Flags)
 		return c
 	}
-	c.RunE = func(c *cobra.Command, _ []string) error { return needsSub(c) }
+	c.RunE = needsSub
 	all := &cobra.Command{Use: "all", Short: "Run all parts of " + ph.Name, Args: cobra.NoArgs}
 	var flags []string
 	for _, sub := range ph.Sub {
@@ -64,6 +67,7 @@ func runnable(env *Env, list phases.Command, f command, c *cobra.Command, name s
 		}
 	}
 	f.common().add(c.Flags())
+	completeValues(c, list)
 	if more := f.argument(); more != "" {
 		c.Use, c.Args = c.Use+" "+more, cobra.MaximumNArgs(1)
 	}
@@ -78,7 +82,10 @@ func runnable(env *Env, list phases.Command, f command, c *cobra.Command, name s
 }
 
 // needsSub is the error of a command that only groups others.
-func needsSub(c *cobra.Command) error {
+func needsSub(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+	}
 	_ = c.Help()
 	return fmt.Errorf("cannot run %q alone: name one of its sub-commands", c.CommandPath())
 }

@@ -16,6 +16,7 @@ import (
 type reporter struct {
 	out, err io.Writer
 	json     *events
+	program  Program
 	verbose  int
 	paint    painter
 	live     *spinner
@@ -24,7 +25,7 @@ type reporter struct {
 }
 
 func newReporter(env *Env, f runFlags) *reporter {
-	r := &reporter{out: env.Stdout, err: env.Stderr, verbose: f.verbose, paint: newPainter(env)}
+	r := &reporter{out: env.Stdout, err: env.Stderr, program: env.program(), verbose: env.verbose, paint: newPainter(env)}
 	if f.output == "json" {
 		r.json = &events{w: env.Stdout}
 	} else if env.Terminal {
@@ -39,7 +40,7 @@ func (r *reporter) finish(err error) error {
 	if err == nil || r.json == nil {
 		return err
 	}
-	r.json.emit(event{Event: "error", Message: err.Error()})
+	r.json.emit(event{Event: "error", Message: r.program.says(err.Error())})
 	return printedError{err}
 }
 
@@ -48,13 +49,13 @@ func (r *reporter) line(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.live.clear()
-	fmt.Fprintf(r.err, format+"\n", args...)
+	fmt.Fprintln(r.err, r.program.says(fmt.Sprintf(format, args...)))
 }
 
 func (r *reporter) warn(list []string) {
 	for _, w := range list {
 		if r.json != nil {
-			r.json.emit(event{Event: "warning", Message: w})
+			r.json.emit(event{Event: "warning", Message: r.program.says(w)})
 			continue
 		}
 		r.line("%s %s", r.paint.warning("warning:"), strings.ReplaceAll(w, "\n", "\n  "))

@@ -29,6 +29,7 @@ func newReset(env *Env) *cobra.Command {
 	}
 	c.Flags().AddFlagSet(f.flagSet())
 	f.runFlags.add(c.Flags())
+	completeValues(c, list)
 	c.AddCommand(newPhases(env, list, func() command { return &resetFlags{} }))
 	return c
 }

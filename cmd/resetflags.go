@@ -42,6 +42,7 @@ func (f *resetFlags) flagSet() *pflag.FlagSet {
 	s.StringVar(&f.kubeconfig, "kubeconfig", config.AdminKubeconfig, "credentials with which the node is removed from the cluster")
 	s.StringSliceVar(&f.skipPhases, "skip-phases", nil, "phases to leave out")
 	s.BoolVar(&f.wipeEtcd, "wipe-etcd", false, "delete etcd's data instead of moving it aside")
+	ownFlags(s, "cni", "force-data-loss", "wipe-etcd")
 	return s
 }
 

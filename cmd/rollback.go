@@ -40,8 +40,7 @@ func newRollback(env *Env) *cobra.Command {
 	s.BoolVar(&f.forceDataLoss, "force-data-loss", false, "take this member out of etcd although the others lose their quorum, or none of them answers")
 	s.BoolVar(&f.wipeEtcd, "wipe-etcd", false, "delete the data of an etcd that the run has started, instead of moving it aside")
 	s.StringVarP(&f.output, "output", "o", "text", "text, or json: one event per line")
-	s.IntVarP(&f.verbose, "v", "v", 0, "level of detail: 1 shows every step, 2 also contents")
-	return c
+	return ownCommand(c)
 }
 
 func (f *rollbackFlags) run(ctx context.Context, env *Env) error {

@@ -17,6 +17,8 @@ import (
 
 // Env is what commands take from the process and the machine, so that tests can give them another.
 type Env struct {
+	// Program is the name that the user called. Empty means kubewright.
+	Program        Program
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// Environ is the environment, "KEY=value".
@@ -25,9 +27,12 @@ type Env struct {
 	Terminal bool
 	// Machine is the machine to work on.
 	Machine Machine
+	// verbose is the level of detail that -v asks for: 1 shows every step, 2 also contents.
+	verbose int
 }
 
-// Main runs kubewright on this machine and returns its exit code: 0, or 1 for any error, as kubeadm's.
+// Main runs kubewright on this machine and returns its exit code: 0, or 1 for any error, as kubeadm's. The first of args is the name
+// that the program was called by.
 func Main(args []string) int {
 	quiet()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -35,9 +40,9 @@ func Main(args []string) int {
 	// A second signal ends even what can't be interrupted, such as reading from a terminal.
 	context.AfterFunc(ctx, stop)
 	return Run(ctx, Env{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
+		Program: calledAs(args), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
 		Terminal: isTerminal(os.Stderr), Machine: realMachine{fault: faultHook()},
-	}, args)
+	}, args[min(1, len(args)):])
 }
 
 // quiet keeps client-go from writing lines of its own to stderr, as of a request that is not needed any more: what fails is an
@@ -54,7 +59,7 @@ func Run(ctx context.Context, env Env, args []string) int {
 	}
 	var printed printedError
 	if !errors.As(err, &printed) {
-		fmt.Fprintln(env.Stderr, "error: "+err.Error())
+		fmt.Fprintln(env.Stderr, "error: "+env.program().says(err.Error()))
 	}
 	return 1
 }
@@ -63,17 +68,31 @@ func Run(ctx context.Context, env Env, args []string) int {
 type printedError struct{ error }
 
 func newRoot(env *Env) *cobra.Command {
+	global := &globalFlags{}
 	root := &cobra.Command{
-		Use:   "kubewright",
+		Use:   string(env.program()),
 		Short: "Bootstrap Kubernetes control planes and nodes",
 		Long: "kubewright makes a machine a Kubernetes control plane or node. It reads kubeadm's configuration and leaves what\n" +
 			"kubeadm would leave, but it can be interrupted and run again, and it shows beforehand what it will change.",
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return global.enter(env) },
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
+	global.add(env, root.PersistentFlags())
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.AddCommand(newInit(env), newJoin(env), newReset(env), newRollback(env), newHistory(env), newTokens(env), newVersion(env))
+	root.AddCommand(
+		newAlpha(),
+		newCompletion(env),
+		newHistory(env),
+		newInit(env),
+		newJoin(env),
+		newReset(env),
+		newRollback(env),
+		newTokens(env),
+		newVersion(env),
+	)
+	env.program().takeName(root)
 	return root
 }

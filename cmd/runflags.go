@@ -11,23 +11,19 @@ import (
 
 // runFlags are the flags of every command that changes a machine.
 type runFlags struct {
-	dryRun  bool
-	root    string
-	output  string
-	verbose int
+	dryRun bool
+	root   string
+	output string
 	// timeline is the file of --timeline.
 	timeline string
 	// onlyPrints says that the run shows something and changes nothing.
 	onlyPrints bool
 }
 
-// commonFlags names them: a phase that is run alone has them, too.
-var commonFlags = []string{"root", "output", "v"}
-
 func (f *runFlags) add(s *pflag.FlagSet) {
 	s.StringVar(&f.root, "root", "/", "write files below this directory; systemd, the runtime and the cluster are left alone")
 	s.StringVarP(&f.output, "output", "o", "text", "text, or json: one event per line")
-	s.IntVarP(&f.verbose, "v", "v", 0, "level of detail: 1 shows every step, 2 also contents")
+	ownFlags(s, "root", "output")
 }
 
 func (f *runFlags) check() error {

@@ -31,11 +31,11 @@ func newTokens(env *Env) *cobra.Command {
 		Use: "token", Short: "Manage the bootstrap tokens with which nodes join",
 		Long: "A bootstrap token, as in abcdef.0123456789abcdef, lets a node find the cluster, trust it, and ask for its\n" +
 			"certificate. It is a secret: whoever has it can join nodes. The part before the dot is its ID, which is none.",
-		RunE: func(c *cobra.Command, _ []string) error { return needsSub(c) },
+		RunE: needsSub,
 	}
 	s := c.PersistentFlags()
-	s.StringVar(&f.kubeconfig, "kubeconfig", "",
-		"credentials for the cluster (default: $KUBECONFIG, ~/.kube/config, "+config.AdminKubeconfig+")")
+	s.StringVar(&f.kubeconfig, "kubeconfig", "", "credentials for the cluster; without it, $KUBECONFIG and ~/.kube/config come first")
+	s.Lookup("kubeconfig").DefValue = config.AdminKubeconfig
 	s.BoolVar(&f.dryRun, "dry-run", false, "ask the cluster whether it would, and change nothing")
 	c.SetFlagErrorFunc(withoutValue)
 	c.AddCommand(newTokenCreate(env, f), newTokenList(env, f), newTokenDelete(env, f), newTokenGenerate(env, f))

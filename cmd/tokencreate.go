@@ -69,7 +69,7 @@ func (f *tokenCreateFlags) run(ctx context.Context, env *Env, flags *pflag.FlagS
 	if err != nil {
 		return err
 	}
-	made, err := f.describe(wanted.Init.BootstrapTokens, found)
+	made, err := f.describe(env.program(), wanted.Init.BootstrapTokens, found)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (f *tokenCreateFlags) create(
 	case f.dryRun:
 		fmt.Fprintln(env.Stderr, "This was a dry run: no token was created.")
 	case len(done) > 1:
-		fmt.Fprintf(env.Stderr, "Created besides: %s. To see them: kubewright token list\n", strings.Join(done[1:], ", "))
+		fmt.Fprintf(env.Stderr, "Created besides: %s. To see them: %s token list\n", strings.Join(done[1:], ", "), env.program())
 	}
 	return nil
 }

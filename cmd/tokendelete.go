@@ -21,7 +21,7 @@ type tokenDeleted struct {
 
 func newTokenDelete(env *Env, f *tokenFlags) *cobra.Command {
 	c := &cobra.Command{
-		Use: "delete [token-value]...", Short: "Delete tokens from the cluster, named by their ID or as a whole",
+		Use: "delete [token-value] ...", Short: "Delete tokens from the cluster, named by their ID or as a whole",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkOutput(f.output, "text", "json"); err != nil {
 				return err

@@ -32,7 +32,7 @@ func (f *tokenFlags) printToken(env *Env, t tokenMade) {
 }
 
 // describe is what there is to print of the tokens. Join commands come from what the kubeconfig says about the cluster.
-func (f *tokenCreateFlags) describe(tokens []config.BootstrapToken, found *credentials) ([]tokenMade, error) {
+func (f *tokenCreateFlags) describe(program Program, tokens []config.BootstrapToken, found *credentials) ([]tokenMade, error) {
 	var made []tokenMade
 	for _, t := range tokens {
 		made = append(made, tokenMade{Token: t.Token.String(), Created: !f.dryRun})
@@ -50,7 +50,7 @@ func (f *tokenCreateFlags) describe(tokens []config.BootstrapToken, found *crede
 	}
 	for i := range made {
 		closing := templates.Closing{
-			Endpoint: endpoint, Tokens: []string{made[i].Token}, CAHashes: hashes,
+			Program: string(program), Endpoint: endpoint, Tokens: []string{made[i].Token}, CAHashes: hashes,
 			Shared: true, UploadCerts: true, CertificateKey: f.certificateKey,
 		}
 		if f.certificateKey != "" {

@@ -19,7 +19,7 @@ import (
 // checkEtcd makes sure that etcd can lose a vote for a moment, before anything about this node depends on it.
 func checkEtcd() Phase {
 	return Phase{
-		Name: "check-etcd", About: "Check that etcd is healthy", Flags: joinFlags(),
+		Name: "check-etcd", Ours: true, About: "Check that etcd is healthy", Flags: joinFlags(),
 		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			if !f.joinsEtcd() {
 				return nil, nil

@@ -19,6 +19,8 @@ type Phase struct {
 	Alias string
 	// About is one line for help.
 	About string
+	// Ours says that kubeadm's help names no such phase.
+	Ours bool
 	// Flags lists the flags, beside the common ones, that the phase understands when it is run alone.
 	Flags []string
 	// Steps says what should be. Nil for a phase that has parts, or that only prints.

@@ -16,7 +16,7 @@ import (
 // own, too, which is a static pod. Without it the controller manager and the scheduler would take all the time that they are given.
 func removeNode() Phase {
 	return Phase{
-		Name: "remove-node", About: "Stop the kubelet, and remove the node from the cluster", KeepGoing: true,
+		Name: "remove-node", Ours: true, About: "Stop the kubelet, and remove the node from the cluster", KeepGoing: true,
 		Flags: []string{"cri-socket", "dry-run", "kubeconfig"},
 		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			steps := []plan.Step{plan.Unit{Name: config.KubeletService}}

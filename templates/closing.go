@@ -4,6 +4,10 @@ import "strings"
 
 // Closing is what the text at the end of init says.
 type Closing struct {
+	// Program is the name of the program in commands.
+	Program string
+	// AsKubeadm lays out what scripts look for in kubeadm's output as they expect it: its first words, and where commands break.
+	AsKubeadm bool
 	// AdminKubeconfig is the path of the administrator's credentials.
 	AdminKubeconfig string
 	// Endpoint is where nodes join, "host:port".
@@ -26,7 +30,7 @@ type Closing struct {
 func (c Closing) Worker() []string {
 	var list []string
 	for _, token := range c.Tokens {
-		join := []string{"kubewright join", c.Endpoint, "--token", word(token)}
+		join := []string{c.Program + " join", c.Endpoint, "--token", word(token)}
 		for _, hash := range c.CAHashes {
 			join = append(join, "--discovery-token-ca-cert-hash", hash)
 		}
@@ -51,8 +55,29 @@ func (c Closing) ControlPlane() []string {
 	return list
 }
 
+// ShowWorker and ShowControlPlane are these commands as the text shows them.
+func (c Closing) ShowWorker() []string { return c.show("", c.Worker()) }
+
+func (c Closing) ShowControlPlane() []string { return c.show("  ", c.ControlPlane()) }
+
+// show indents each command, kubeadm's only as far as theirs and broken before the flags that scripts look for at the beginning of
+// a line.
+func (c Closing) show(theirs string, list []string) []string {
+	for i := range list {
+		if !c.AsKubeadm {
+			list[i] = "  " + list[i]
+			continue
+		}
+		for _, flag := range []string{"--discovery-token-ca-cert-hash", "--control-plane"} {
+			list[i] = strings.Replace(list[i], flag, "\\\n\t"+flag, 1)
+		}
+		list[i] = theirs + list[i]
+	}
+	return list
+}
+
 // InitClosing is the text at the end of init: how to use the cluster, that it needs a network, how nodes join. Every command
-// is one line, to be copied. The bootstrap token and the certificate key in it are secrets.
+// is one line, to be copied, unless it is laid out as kubeadm's. The bootstrap token and the certificate key in it are secrets.
 func InitClosing(c Closing) (string, error) {
 	c.CertificateKey = word(c.CertificateKey)
 	out, err := render("init-closing.txt.tmpl", c)

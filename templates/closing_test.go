@@ -8,7 +8,7 @@ import (
 
 func closing() Closing {
 	return Closing{
-		AdminKubeconfig: "/etc/kubernetes/admin.conf", Endpoint: "api.example.com:6443", Tokens: []string{"abcdef.0123456789abcdef"},
+		Program: "kubewright", AdminKubeconfig: "/etc/kubernetes/admin.conf", Endpoint: "api.example.com:6443", Tokens: []string{"abcdef.0123456789abcdef"},
 		CAHashes: []string{"sha256:" + strings.Repeat("1f", 32)},
 	}
 }
@@ -27,8 +27,11 @@ func TestInitClosing(t *testing.T) {
 	external.ExternalCA = true
 	tokens := upload
 	tokens.Tokens = append(tokens.Tokens, "fedcba.0123456789abcdef")
+	asKubeadm := upload
+	asKubeadm.Program, asKubeadm.AsKubeadm = "kubeadm", true
 	for name, c := range map[string]Closing{
-		"single": single, "shared": shared, "upload-certs": upload, "no-token": noToken, "withheld": withheld, "two-cas": two,
+		"as-kubeadm": asKubeadm,
+		"single":     single, "shared": shared, "upload-certs": upload, "no-token": noToken, "withheld": withheld, "two-cas": two,
 		"external-ca": external, "two-tokens": tokens,
 	} {
 		t.Run(name, func(t *testing.T) {

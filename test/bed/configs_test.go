@@ -76,7 +76,7 @@ func TestReadJoin(t *testing.T) {
 	hash, key := "sha256:"+strings.Repeat("1f", 32), strings.Repeat("e6", 32)
 	worker := []string{"10.0.0.1:6443", "--token", "abcdef.0123456789abcdef", "--discovery-token-ca-cert-hash", hash}
 	controlPlane := append(append([]string(nil), worker...), "--control-plane", "--certificate-key", key)
-	c := templates.Closing{Endpoint: worker[0], Tokens: []string{worker[2]}, CAHashes: []string{hash}}
+	c := templates.Closing{Program: "kubewright", Endpoint: worker[0], Tokens: []string{worker[2]}, CAHashes: []string{hash}}
 	single, err := templates.InitClosing(c)
 	if err != nil {
 		t.Fatal(err)

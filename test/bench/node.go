@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -103,6 +104,7 @@ func (m *node) note(err error) {
 }
 
 func (m *node) Root() bool                                       { return true }
+func (m *node) Chroot(string) error                              { return errors.ErrUnsupported }
 func (m *node) Host(string) *host.Host                           { return m.host }
 func (m *node) Systemd(context.Context) (systemd.Manager, error) { return m.systemd, nil }
 func (m *node) Runtime(context.Context, *host.Host, string) (host.Runtime, error) {

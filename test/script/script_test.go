@@ -3,6 +3,7 @@ package script
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 
@@ -15,7 +16,8 @@ var update = flag.Bool("update", false, "rewrite what scripts expect")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"kubewright": func() { os.Exit(cmd.Main(os.Args[1:])) },
+		"kubewright": func() { os.Exit(cmd.Main(os.Args)) },
+		"kubeadm":    func() { os.Exit(cmd.Main(os.Args)) },
 	})
 }
 
@@ -24,6 +26,15 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
+		Condition:           condition,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"tokenapi": tokenAPI},
 	})
+}
+
+// condition knows [root].
+func condition(name string) (bool, error) {
+	if name == "root" {
+		return os.Geteuid() == 0, nil
+	}
+	return false, fmt.Errorf("there is no condition %q", name)
 }
