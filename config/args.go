@@ -2,27 +2,37 @@ package config
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"strconv"
 )
 
-// MergeArgs makes command-line flags of base, sorted, and after them extra in the order given. Every base flag that extra
-// also names is dropped; a name may be repeated in extra.
+// MergeArgs makes command-line flags of base, sorted, and after them those of extra that replace, in the order given. A base flag
+// that extra also names is dropped, or changed where extra appends or prepends to it; a name may be repeated in extra.
 func MergeArgs(base, extra []Arg) []string {
-	given := make(map[string]bool, len(extra))
+	last := make(map[string]Arg, len(extra))
 	for _, a := range extra {
-		given[a.Name] = true
+		last[a.Name] = a
 	}
 	sorted := slices.SortedFunc(slices.Values(base), func(a, b Arg) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
 	})
 	flags := make([]string, 0, len(base)+len(extra))
 	for _, a := range sorted {
-		if !given[a.Name] {
-			flags = append(flags, a.Flag())
+		switch change, given := last[a.Name]; {
+		case given && change.MergeMethod == ArgReplace:
+			continue
+		case given && change.MergeMethod == ArgAppend:
+			a.Value += change.Value
+		case given && change.MergeMethod == ArgPrepend:
+			a.Value = change.Value + a.Value
 		}
+		flags = append(flags, a.Flag())
 	}
 	for _, a := range extra {
-		flags = append(flags, a.Flag())
+		if a.MergeMethod == ArgReplace {
+			flags = append(flags, a.Flag())
+		}
 	}
 	return flags
 }
@@ -38,4 +48,41 @@ func ArgValue(args []Arg, name string) (value string, found bool) {
 		}
 	}
 	return value, found
+}
+
+// mergeMethod is the name of the field that only experimentalVersion has.
+const mergeMethod = "mergeMethod"
+
+// noMergeMethods takes that field out of a document of APIVersion, with a problem for each: it would count, as the types know it.
+func (l *loader) noMergeMethods(d document) {
+	b := blame{loader: l, kind: d.kind, root: d.node}
+	var walk func(value any, path []string)
+	walk = func(value any, path []string) {
+		switch v := value.(type) {
+		case map[string]any:
+			if _, found := v[mergeMethod]; found && isArg(path) {
+				delete(v, mergeMethod)
+				at := append(slices.Clip(path), mergeMethod)
+				l.addMinor(lineOf(d.node, at...), "it is left out", "%s: unknown field %s; only %s has it", d.kind, b.field(at), experimentalVersion)
+			}
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				walk(v[key], append(slices.Clip(path), key))
+			}
+		case []any:
+			for i, item := range v {
+				walk(item, append(slices.Clip(path), strconv.Itoa(i)))
+			}
+		}
+	}
+	walk(d.value, nil)
+}
+
+// isArg says that the path leads to one argument of a list of them.
+func isArg(path []string) bool {
+	return len(path) > 1 && (path[len(path)-2] == "extraArgs" || path[len(path)-2] == "kubeletExtraArgs")
+}
+
+// merges says that an argument of the lists is merged with another value.
+func merges(lists ...[]Arg) bool {
+	return slices.ContainsFunc(slices.Concat(lists...), func(a Arg) bool { return a.MergeMethod != ArgReplace })
 }

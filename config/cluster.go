@@ -121,7 +121,23 @@ type HostPathMount struct {
 type Arg struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+	// MergeMethod says what becomes of the value that the component would have without this argument. Only the experimental
+	// version kubeadm.k8s.io/v1 has it.
+	MergeMethod ArgMergeMethod `json:"mergeMethod,omitempty"`
 }
+
+// ArgMergeMethod is how an argument meets the one of the same name that is there by itself.
+type ArgMergeMethod string
+
+// The values of MergeMethod.
+const (
+	// ArgReplace takes the place of the other one.
+	ArgReplace ArgMergeMethod = ""
+	// ArgAppend and ArgPrepend put the text after the other value, or before it, and nothing between them. Where there is no other
+	// one they do nothing; of several for one name the last counts.
+	ArgAppend  ArgMergeMethod = "append"
+	ArgPrepend ArgMergeMethod = "prepend"
+)
 
 // EnvVar is one environment variable of a container.
 type EnvVar struct {

@@ -18,6 +18,9 @@ import (
 // each field alone, and about each field inside the ones that fail. That gives all problems with their places, needs no
 // knowledge of the types, and costs nothing for a good file.
 func decode[T any](l *loader, d document, target *T) {
+	if d.apiVersion == APIVersion {
+		l.noMergeMethods(d)
+	}
 	if strict(d.value, target) == nil {
 		return
 	}

@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// APIVersion is the only version of kubeadm's configuration that is read and written.
+	// APIVersion is the version of kubeadm's configuration that all commands read, and that the cluster keeps.
 	APIVersion = "kubeadm.k8s.io/v1beta4"
+	// experimentalVersion differs from it by Arg.MergeMethod. Only commands that work on files, and reset, read it.
+	experimentalVersion = "kubeadm.k8s.io/v1"
 	// ControlPlaneTaintKey keeps ordinary pods off control-plane nodes; it is also the label of such nodes.
 	ControlPlaneTaintKey = "node-role.kubernetes.io/control-plane"
 

@@ -27,7 +27,9 @@ type document struct {
 	apiVersion, kind        string
 	line, apiLine, kindLine int
 	node                    *yamlnode.Node
-	value                   map[string]any
+	// text is the document as the user wrote it.
+	text  []byte
+	value map[string]any
 }
 
 // problem is one thing that is wrong with a file. With a minor one, a field that is unknown or repeated, the rest can be used;
@@ -42,6 +44,10 @@ type loader struct {
 	name     string
 	problems []problem
 	warnings []string
+	// experimental allows documents of experimentalVersion.
+	experimental bool
+	// whole says that all of the file is judged: a document that nobody reads is a problem.
+	whole bool
 }
 
 func (l *loader) add(line int, format string, args ...any) {
@@ -103,7 +109,7 @@ func (l *loader) parse(c chunk) (document, bool) {
 	if body.Tag == "!!null" {
 		return document{}, false
 	}
-	d := document{line: body.Line, apiLine: body.Line, kindLine: body.Line, node: body}
+	d := document{line: body.Line, apiLine: body.Line, kindLine: body.Line, node: body, text: c.text}
 	if body.Kind != yamlnode.MappingNode {
 		l.add(body.Line, "a document must hold fields such as apiVersion and kind")
 		return document{}, false

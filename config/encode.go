@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"fmt"
 
 	"sigs.k8s.io/yaml"
@@ -31,7 +30,7 @@ func (c *Config) InitYAML() ([]byte, error) {
 		}
 		docs = append(docs, doc)
 	}
-	return bytes.Join(docs, []byte("---\n")), nil
+	return documents(docs), nil
 }
 
 // encode writes sorted keys, as kubeadm does.

@@ -11,16 +11,21 @@ import (
 )
 
 func TestMergeArgs(t *testing.T) {
-	base := []Arg{{"zeta", "1"}, {"alpha", "2"}, {"beta", "3"}}
+	base := []Arg{{Name: "zeta", Value: "1"}, {Name: "alpha", Value: "2"}, {Name: "beta", Value: "3"}}
 	for _, tt := range []struct {
 		name  string
 		extra []Arg
 		want  []string
 	}{
 		{"nothing more", nil, []string{"--alpha=2", "--beta=3", "--zeta=1"}},
-		{"override moves to the end", []Arg{{"alpha", "x"}}, []string{"--beta=3", "--zeta=1", "--alpha=x"}},
-		{"order and repeats stay", []Arg{{"v", "4"}, {"beta", "b"}, {"beta", "a"}, {"c", ""}},
+		{"override moves to the end", []Arg{{Name: "alpha", Value: "x"}}, []string{"--beta=3", "--zeta=1", "--alpha=x"}},
+		{"order and repeats stay", []Arg{{Name: "v", Value: "4"}, {Name: "beta", Value: "b"}, {Name: "beta", Value: "a"}, {Name: "c", Value: ""}},
 			[]string{"--alpha=2", "--zeta=1", "--v=4", "--beta=b", "--beta=a", "--c="}},
+		{"appended and prepended", []Arg{{Name: "beta", Value: ",4", MergeMethod: ArgAppend}, {Name: "alpha", Value: "0,", MergeMethod: ArgPrepend}},
+			[]string{"--alpha=0,2", "--beta=3,4", "--zeta=1"}},
+		{"nothing to append to", []Arg{{Name: "c", Value: "x", MergeMethod: ArgAppend}}, []string{"--alpha=2", "--beta=3", "--zeta=1"}},
+		{"the last way counts", []Arg{{Name: "beta", Value: "x"}, {Name: "beta", Value: "4", MergeMethod: ArgAppend}},
+			[]string{"--alpha=2", "--beta=34", "--zeta=1", "--beta=x"}},
 	} {
 		if diff := cmp.Diff(tt.want, MergeArgs(base, tt.extra)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
@@ -32,7 +37,7 @@ func TestMergeArgs(t *testing.T) {
 }
 
 func TestArgValue(t *testing.T) {
-	args := []Arg{{"a", "1"}, {"b", ""}, {"a", "2"}}
+	args := []Arg{{Name: "a", Value: "1"}, {Name: "b", Value: ""}, {Name: "a", Value: "2"}}
 	for name, want := range map[string]string{"a": "2 true", "b": " true", "c": " false"} {
 		value, found := ArgValue(args, name)
 		if got := value + map[bool]string{true: " true", false: " false"}[found]; got != want {

@@ -22,14 +22,16 @@ func (j *Join) ControlPlaneJoin() bool { return j.ControlPlane != nil }
 // JoinYAML is the input as one file that LoadJoin reads. It holds tokens and the certificate key: it is a secret.
 func (j *Join) JoinYAML() ([]byte, error) { return encode(joinKind, j.JoinConfiguration) }
 
+func (j *Join) decoders(l *loader) map[string]func(document) {
+	return map[string]func(document){joinKind: func(d document) { decode(l, d, &j.JoinConfiguration) }}
+}
+
 // LoadJoin reads the file of --config for join: YAML or JSON with one JoinConfiguration. It is as strict as LoadInit. Documents
 // of other commands, and component configurations, are left out with a warning: join takes them from the cluster.
 func LoadJoin(data []byte, name string) (*Join, error) {
 	j := NewJoin()
 	l := loader{name: name}
-	seen := l.read(data, "join", map[string]func(document){
-		joinKind: func(d document) { decode(&l, d, &j.JoinConfiguration) },
-	})
+	seen := l.read(data, "join", j.decoders(&l))
 	j.Warnings = l.warnings
 	if !seen[joinKind] && len(l.problems) == 0 {
 		return nil, fmt.Errorf("cannot read %s: it holds no %s of %s", name, joinKind, APIVersion)

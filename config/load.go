@@ -14,12 +14,13 @@ const (
 	initKind    = "InitConfiguration"
 	joinKind    = "JoinConfiguration"
 	resetKind   = "ResetConfiguration"
+	upgradeKind = "UpgradeConfiguration"
 	clusterKind = "ClusterConfiguration"
 	kubeletKind = "KubeletConfiguration"
 	proxyKind   = "KubeProxyConfiguration"
 
 	kubeadmGroup = "kubeadm.k8s.io"
-	kubeadmKinds = initKind + " " + clusterKind + " " + joinKind + " " + resetKind + " UpgradeConfiguration"
+	kubeadmKinds = initKind + " " + clusterKind + " " + joinKind + " " + resetKind + " " + upgradeKind
 )
 
 // LoadInit reads the file of --config for init: YAML or JSON, any number of documents, InitConfiguration or
@@ -29,18 +30,7 @@ const (
 func LoadInit(data []byte, name string) (*Config, error) {
 	c := New()
 	l := loader{name: name}
-	seen := l.read(data, "init", map[string]func(document){
-		initKind:    func(d document) { decode(&l, d, &c.Init) },
-		clusterKind: func(d document) { decode(&l, d, &c.Cluster) },
-		kubeletKind: func(d document) {
-			c.Kubelet, c.KubeletGiven = &KubeletConfiguration{}, true
-			decode(&l, d, c.Kubelet)
-		},
-		proxyKind: func(d document) {
-			c.Proxy, c.ProxyGiven = &KubeProxyConfiguration{}, true
-			decode(&l, d, c.Proxy)
-		},
-	})
+	seen := l.read(data, "init", c.decoders(&l))
 	c.Warnings = l.warnings
 	if !seen[initKind] && !seen[clusterKind] && len(l.problems) == 0 {
 		return nil, fmt.Errorf("cannot read %s: it holds neither an %s nor a %s of %s", name, initKind, clusterKind, APIVersion)
@@ -49,6 +39,21 @@ func LoadInit(data []byte, name string) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+func (c *Config) decoders(l *loader) map[string]func(document) {
+	return map[string]func(document){
+		initKind:    func(d document) { decode(l, d, &c.Init) },
+		clusterKind: func(d document) { decode(l, d, &c.Cluster) },
+		kubeletKind: func(d document) {
+			c.Kubelet, c.KubeletGiven = &KubeletConfiguration{}, true
+			decode(l, d, c.Kubelet)
+		},
+		proxyKind: func(d document) {
+			c.Proxy, c.ProxyGiven = &KubeProxyConfiguration{}, true
+			decode(l, d, c.Proxy)
+		},
+	}
 }
 
 // read gives each document of the file to the decoder of its kind, and says which kinds were there. The other documents are
@@ -82,12 +87,19 @@ func (l *loader) unusable(d document, command string, decoders map[string]func(d
 		want, kinds = kubeletv1beta1.SchemeGroupVersion.String(), kubeletKind+" CredentialProviderConfig SerializedNodeConfigSource"
 	case group == kubeproxyv1alpha1.GroupName && decoders[proxyKind] != nil:
 		want, kinds = kubeproxyv1alpha1.SchemeGroupVersion.String(), proxyKind
+	case l.whole:
+		l.add(d.apiLine, "apiVersion %s is unknown: want %s, or the API of a component configuration", d.apiVersion, APIVersion)
+		return true
 	default:
 		l.warn(d.line, "left out %s of %s: %s does not read this API", d.kind, d.apiVersion, command)
 		return true
 	}
 	switch {
-	case d.apiVersion != want:
+	case d.apiVersion == experimentalVersion && !l.experimental:
+		l.add(d.apiLine, "apiVersion %s is experimental: want %s%s", d.apiVersion, want, l.experimentalHint())
+	case d.apiVersion == experimentalVersion && contains(kinds, d.kind) && decoders[d.kind] != nil:
+		return false
+	case d.apiVersion != want && d.apiVersion != experimentalVersion:
 		l.add(d.apiLine, "apiVersion %s is not supported: want %s%s", d.apiVersion, want, migration(group, version))
 	case !contains(kinds, d.kind):
 		l.add(d.kindLine, "unknown kind %s in %s", d.kind, group)
@@ -113,15 +125,18 @@ func migration(group, version string) string {
 	last := map[string]string{
 		"v1alpha1": "1.11", "v1alpha2": "1.12", "v1alpha3": "1.14", "v1beta1": "1.21", "v1beta2": "1.26", "v1beta3": "1.36",
 	}[version]
-	switch {
-	case group != kubeadmGroup:
+	if group != kubeadmGroup || last == "" {
 		return ""
-	case version == "v1":
-		return "; v1 is experimental"
-	case last != "":
-		return "\n  convert the file with kubeadm " + last + ": kubeadm config migrate --old-config OLD --new-config NEW"
 	}
-	return ""
+	return "\n  convert the file with kubeadm " + last + ": kubeadm config migrate --old-config OLD --new-config NEW"
+}
+
+// experimentalHint says how a document of the experimental version is used all the same.
+func (l *loader) experimentalHint() string {
+	if l.whole {
+		return "\n  allow it with --allow-experimental-api"
+	}
+	return "\n  convert the file: kubewright config migrate --allow-experimental-api --old-config OLD --new-config NEW"
 }
 
 // err is everything that is wrong, in the order of the file.

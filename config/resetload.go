@@ -16,14 +16,17 @@ type Reset struct {
 // NewReset is the empty input: nothing given, nothing defaulted.
 func NewReset() *Reset { return &Reset{} }
 
-// LoadReset reads the file of --config for reset: YAML or JSON with one ResetConfiguration. It is as strict as LoadInit. Documents
-// of other commands, and component configurations, are left out with a warning.
+func (r *Reset) decoders(l *loader) map[string]func(document) {
+	return map[string]func(document){resetKind: func(d document) { decode(l, d, &r.ResetConfiguration) }}
+}
+
+// LoadReset reads the file of --config for reset: YAML or JSON with one ResetConfiguration. It is as strict as LoadInit, but takes
+// the experimental version, too, as kubeadm does. Documents of other commands, and component configurations, are left out with a
+// warning.
 func LoadReset(data []byte, name string) (*Reset, error) {
 	r := NewReset()
-	l := loader{name: name}
-	seen := l.read(data, "reset", map[string]func(document){
-		resetKind: func(d document) { decode(&l, d, &r.ResetConfiguration) },
-	})
+	l := loader{name: name, experimental: true}
+	seen := l.read(data, "reset", r.decoders(&l))
 	r.Warnings = l.warnings
 	if !seen[resetKind] && len(l.problems) == 0 {
 		return nil, fmt.Errorf("cannot read %s: it holds no %s of %s", name, resetKind, APIVersion)

@@ -77,6 +77,9 @@ func (t *BootstrapTokenString) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// PlaceholderToken stands in documents for a token that somebody still has to choose.
+const PlaceholderToken = "abcdef.0123456789abcdef"
+
 // CompleteTokens fills what was left out of the tokens, makes those that have no value, and checks them.
 func (c *Config) CompleteTokens(token func() (string, error)) error {
 	if err := c.Init.defaultTokens(token); err != nil {

@@ -45,12 +45,16 @@ func (n *NodeRegistrationOptions) check(p *problems) {
 	}
 	checkSocket(p, field+"criSocket", n.CRISocket)
 	checkArgs(p, field+"kubeletExtraArgs", n.KubeletExtraArgs)
-	switch n.ImagePullPolicy {
+	checkPullPolicy(p, field+"imagePullPolicy", n.ImagePullPolicy)
+	checkIgnored(p, field+"ignorePreflightErrors", n.IgnorePreflightErrors)
+}
+
+func checkPullPolicy(p *problems, field string, policy corev1.PullPolicy) {
+	switch policy {
 	case "", corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
 	default:
-		p.add(field+"imagePullPolicy", "%q is not one of Always, IfNotPresent, Never", n.ImagePullPolicy)
+		p.add(field, "%q is not one of Always, IfNotPresent, Never", policy)
 	}
-	checkIgnored(p, field+"ignorePreflightErrors", n.IgnorePreflightErrors)
 }
 
 // checkIgnored judges names of checks whose errors are ignored. Case and repetition do not matter.

@@ -22,6 +22,11 @@ func checkArgs(p *problems, field string, args []Arg) {
 		case strings.ContainsAny(a.Name, "= \t\n"):
 			p.add(at, "%q: a name holds neither '=' nor spaces; put what follows into value", a.Name)
 		}
+		switch a.MergeMethod {
+		case ArgReplace, ArgAppend, ArgPrepend:
+		default:
+			p.add(fmt.Sprintf("%s[%d].mergeMethod", field, i), "%q is neither %s nor %s; leave it out to replace the value", a.MergeMethod, ArgAppend, ArgPrepend)
+		}
 	}
 }
 
