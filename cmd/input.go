@@ -74,6 +74,11 @@ func (f *initFlags) read(env *Env) (*config.Config, error) {
 
 // readConfig reads the configuration from a file or stdin; nil when there is none. name is what errors call it.
 func readConfig(env *Env, file string) (data []byte, name string, err error) {
+	return readFlagged(env, "--config", file)
+}
+
+// readFlagged is the same for any flag that names a configuration.
+func readFlagged(env *Env, flag, file string) (data []byte, name string, err error) {
 	switch file {
 	case "":
 		return nil, "", nil
@@ -85,7 +90,7 @@ func readConfig(env *Env, file string) (data []byte, name string, err error) {
 		name = file
 	}
 	if err != nil {
-		return nil, name, fmt.Errorf("cannot read the configuration that --config names: %w", err)
+		return nil, name, fmt.Errorf("cannot read the configuration that %s names: %w", flag, err)
 	}
 	if data == nil {
 		data = []byte{}

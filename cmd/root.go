@@ -85,6 +85,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.AddCommand(
 		newAlpha(),
 		newCompletion(env),
+		newConfig(env),
 		newHistory(env),
 		newInit(env),
 		newJoin(env),

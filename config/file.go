@@ -135,11 +135,26 @@ func (f *File) Warnings() []string {
 	return all
 }
 
-// VersionLabel is what the file gives for the version of the control plane instead of a version; empty where it gives one, or
-// nothing.
-func (f *File) VersionLabel() string {
-	if f.Init == nil || !IsVersionLabel(f.Init.Cluster.KubernetesVersion) {
-		return ""
+// Nodes are the registrations of nodes in the file. A machine completes them.
+func (f *File) Nodes() []*NodeRegistrationOptions {
+	var list []*NodeRegistrationOptions
+	if f.Init != nil {
+		list = append(list, &f.Init.Init.NodeRegistration)
 	}
-	return f.Init.Cluster.KubernetesVersion
+	if f.Join != nil {
+		list = append(list, &f.Join.NodeRegistration)
+	}
+	return list
+}
+
+// Endpoints are the endpoints of API servers that would run on the machine.
+func (f *File) Endpoints() []*APIEndpoint {
+	var list []*APIEndpoint
+	if f.Init != nil {
+		list = append(list, &f.Init.Init.LocalAPIEndpoint)
+	}
+	if f.Join != nil && f.Join.ControlPlane != nil {
+		list = append(list, &f.Join.ControlPlane.LocalAPIEndpoint)
+	}
+	return list
 }

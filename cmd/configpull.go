@@ -1,0 +1,94 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubewright/kubewright/plan"
+)
+
+// pullers is how many images are pulled at the same time where that is allowed: more would only share the line.
+const pullers = 4
+
+func newImagesPull(env *Env) *cobra.Command {
+	var f imageFlags
+	c := &cobra.Command{
+		Use: "pull", Short: "Pull the images that a control-plane node needs, and that are not here yet", Args: takes(0, "none"),
+		Long: "Pull the images that a control-plane node needs, and that are not here yet, one after the other, or several at\n" +
+			"the same time where nodeRegistration.imagePullSerial of the configuration is false.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := f.load(c.Context(), env, c.Flags())
+			if err != nil {
+				return err
+			}
+			atOnce := 1
+			if serial := cfg.Init.NodeRegistration.ImagePullSerial; serial != nil && !*serial {
+				atOnce = pullers
+			}
+			return f.pull(c.Context(), env, cfg.Images(), atOnce)
+		},
+	}
+	f.add(c.Flags())
+	c.Flags().StringVar(&f.criSocket, "cri-socket", "", "socket of the container runtime (default: the one that is there)")
+	return c
+}
+
+// pull tries all images before it says which can't be had.
+func (f *imageFlags) pull(ctx context.Context, env *Env, refs []string, atOnce int) error {
+	h := env.Machine.Host("/")
+	socket := f.criSocket
+	var err error
+	if socket == "" {
+		if socket, err = env.Machine.DetectRuntime(h); err != nil {
+			return err
+		}
+	}
+	runtime, err := env.Machine.Runtime(ctx, h, socket)
+	if err != nil {
+		return err
+	}
+	defer runtime.Close()
+	out := newReporter(env, runFlags{})
+	out.live.start("pulling images")
+	failed := make([]error, len(refs))
+	slots := make(chan struct{}, atOnce)
+	var group sync.WaitGroup
+	for n, ref := range refs {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			failed[n] = pullImage(ctx, &plan.Target{Host: h, Runtime: runtime, Progress: out.progress}, out, ref)
+		})
+	}
+	group.Wait()
+	return out.finish(errors.Join(failed...))
+}
+
+// pullImage prints a line when the image is here, as kubeadm does.
+func pullImage(ctx context.Context, t *plan.Target, out *reporter, ref string) error {
+	step := plan.Image{Refs: []string{ref}}
+	change, err := step.Diff(ctx, t)
+	if err != nil {
+		return err
+	}
+	done := "Pulled"
+	if change.Kind == plan.Same {
+		done = "Already here:"
+	} else if err := step.Apply(ctx, t); err != nil {
+		return err
+	}
+	out.data("[config/images] %s %s", done, ref)
+	return nil
+}
+
+// data prints a line to stdout without disturbing the spinner.
+func (r *reporter) data(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.live.clear()
+	fmt.Fprintf(r.out, format+"\n", args...)
+}
