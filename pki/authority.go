@@ -40,7 +40,11 @@ func (s *Set) pair(row Row) (pair, error) {
 		}
 	}
 	if p.cert != nil && p.key != nil && !samePublic(p.cert.PublicKey, p.key.Public()) {
-		return p, fmt.Errorf("cannot use %s: it is not the key of %s; bring the two files that belong together", p.keyPath, p.certPath)
+		hint := "bring the two files that belong together"
+		if row.ca != "" { // as a renewal leaves them that was stopped between the two
+			hint += ", or make both anew: kubewright certs renew " + row.RenewalName()
+		}
+		return p, fmt.Errorf("cannot use %s: it is not the key of %s; %s", p.keyPath, p.certPath, hint)
 	}
 	return p, nil
 }

@@ -37,6 +37,29 @@ func newKey(rand io.Reader, algorithm config.EncryptionAlgorithmType) (crypto.Si
 	return nil, fmt.Errorf("cannot make a key of type %q (encryptionAlgorithm)", algorithm)
 }
 
+// algorithmOf is the kind of a key, or otherwise where it is none that newKey makes.
+func algorithmOf(key crypto.PublicKey, otherwise config.EncryptionAlgorithmType) config.EncryptionAlgorithmType {
+	switch k := key.(type) {
+	case *ecdsa.PublicKey:
+		switch k.Curve {
+		case elliptic.P256():
+			return config.EncryptionAlgorithmECDSAP256
+		case elliptic.P384():
+			return config.EncryptionAlgorithmECDSAP384
+		}
+	case *rsa.PublicKey:
+		switch k.N.BitLen() {
+		case 2048:
+			return config.EncryptionAlgorithmRSA2048
+		case 3072:
+			return config.EncryptionAlgorithmRSA3072
+		case 4096:
+			return config.EncryptionAlgorithmRSA4096
+		}
+	}
+	return otherwise
+}
+
 // encodeKey writes a key as kubeadm does: PKCS#1 for RSA, SEC 1 for ECDSA.
 func encodeKey(key crypto.Signer) ([]byte, error) {
 	switch k := key.(type) {

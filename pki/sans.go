@@ -54,6 +54,15 @@ func split(names []string) (dns []string, ips []net.IP) {
 	return dns, ips
 }
 
+// namesOf are the names and addresses that a certificate is for.
+func namesOf(cert *x509.Certificate) []string {
+	names := slices.Clone(cert.DNSNames)
+	for _, ip := range cert.IPAddresses {
+		names = append(names, ip.String())
+	}
+	return names
+}
+
 // missingNames lists the names that the certificate lacks. More names than are wanted do no harm.
 func missingNames(cert *x509.Certificate, names []string) []string {
 	dns, ips := split(names)

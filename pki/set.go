@@ -27,6 +27,8 @@ type Input struct {
 	// Joining says that another control-plane node is made: it has no super-admin.conf, and where the CA's key is not here its
 	// kubelet asks the cluster for its credentials.
 	Joining bool
+	// LikeBefore says that nobody knows which kind of keys the cluster has: a key that is renewed is of the kind of the one before.
+	LikeBefore bool
 }
 
 // File is one file as it should be.
