@@ -21,14 +21,15 @@ func APIServer(n Node) *corev1.Pod {
 	m := append(n.certMounts(), n.etcdCertMounts()...)
 	m.extra(opts.ExtraVolumes)
 	endpoint := net.JoinHostPort(own.AdvertiseAddress, strconv.Itoa(int(own.BindPort)))
+	command := f.command("kube-apiserver", opts.ExtraArgs)
 	return component{
-		name: config.APIServer, image: c.Image(config.APIServer), command: f.command("kube-apiserver", opts.ExtraArgs),
+		name: config.APIServer, image: c.Image(config.APIServer), command: command,
 		env: env(n.Proxy, given(opts.ExtraEnvs)), mounts: m, requests: cpu("250m"),
 		probes: probes{
 			scheme: corev1.URISchemeHTTPS, host: probeHost(own.AdvertiseAddress), port: own.BindPort,
 			live: "/livez", ready: "/readyz", start: "/livez", within: startWithin(c),
 		},
-		annotations: n.annotations(map[string]string{APIServerEndpointAnnotation: endpoint}, f.paths(opts.ExtraArgs)),
+		annotations: n.annotations(map[string]string{APIServerEndpointAnnotation: endpoint}, command),
 	}.pod()
 }
 
@@ -47,13 +48,13 @@ func (n Node) apiServerFlags() *flags {
 	f.add("secure-port", strconv.Itoa(int(c.Init.LocalAPIEndpoint.BindPort)))
 	f.add("service-account-issuer", "https://kubernetes.default.svc."+c.Cluster.Networking.DNSDomain)
 	f.add("service-cluster-ip-range", c.Cluster.Networking.ServiceSubnet)
-	f.file("client-ca-file", n.pkiPath("ca.crt"))
-	f.file("tls-cert-file", n.pkiPath("apiserver.crt"))
-	f.file("tls-private-key-file", n.pkiPath("apiserver.key"))
-	f.file("kubelet-client-certificate", n.pkiPath("apiserver-kubelet-client.crt"))
-	f.file("kubelet-client-key", n.pkiPath("apiserver-kubelet-client.key"))
-	f.file("service-account-key-file", n.pkiPath("sa.pub"))
-	f.file("service-account-signing-key-file", n.pkiPath("sa.key"))
+	f.add("client-ca-file", n.pkiPath("ca.crt"))
+	f.add("tls-cert-file", n.pkiPath("apiserver.crt"))
+	f.add("tls-private-key-file", n.pkiPath("apiserver.key"))
+	f.add("kubelet-client-certificate", n.pkiPath("apiserver-kubelet-client.crt"))
+	f.add("kubelet-client-key", n.pkiPath("apiserver-kubelet-client.key"))
+	f.add("service-account-key-file", n.pkiPath("sa.pub"))
+	f.add("service-account-signing-key-file", n.pkiPath("sa.key"))
 	n.frontProxyFlags(f)
 	n.etcdClientFlags(f)
 	return f
@@ -61,9 +62,9 @@ func (n Node) apiServerFlags() *flags {
 
 // frontProxyFlags let aggregated API servers trust who the API server says a user is.
 func (n Node) frontProxyFlags(f *flags) {
-	f.file("proxy-client-cert-file", n.pkiPath("front-proxy-client.crt"))
-	f.file("proxy-client-key-file", n.pkiPath("front-proxy-client.key"))
-	f.file("requestheader-client-ca-file", n.pkiPath("front-proxy-ca.crt"))
+	f.add("proxy-client-cert-file", n.pkiPath("front-proxy-client.crt"))
+	f.add("proxy-client-key-file", n.pkiPath("front-proxy-client.key"))
+	f.add("requestheader-client-ca-file", n.pkiPath("front-proxy-ca.crt"))
 	f.add("requestheader-allowed-names", "front-proxy-client")
 	f.add("requestheader-extra-headers-prefix", "X-Remote-Extra-")
 	f.add("requestheader-group-headers", "X-Remote-Group")
@@ -76,11 +77,11 @@ func (n Node) etcdClientFlags(f *flags) {
 	if e := n.Config.Cluster.Etcd.External; e != nil {
 		f.add("etcd-servers", strings.Join(e.Endpoints, ","))
 		if e.CAFile != "" {
-			f.file("etcd-cafile", e.CAFile)
+			f.add("etcd-cafile", e.CAFile)
 		}
 		if e.CertFile != "" && e.KeyFile != "" {
-			f.file("etcd-certfile", e.CertFile)
-			f.file("etcd-keyfile", e.KeyFile)
+			f.add("etcd-certfile", e.CertFile)
+			f.add("etcd-keyfile", e.KeyFile)
 		}
 		return
 	}
@@ -91,7 +92,7 @@ func (n Node) etcdClientFlags(f *flags) {
 		}
 	}
 	f.add("etcd-servers", servers)
-	f.file("etcd-cafile", n.pkiPath("etcd/ca.crt"))
-	f.file("etcd-certfile", n.pkiPath("apiserver-etcd-client.crt"))
-	f.file("etcd-keyfile", n.pkiPath("apiserver-etcd-client.key"))
+	f.add("etcd-cafile", n.pkiPath("etcd/ca.crt"))
+	f.add("etcd-certfile", n.pkiPath("apiserver-etcd-client.crt"))
+	f.add("etcd-keyfile", n.pkiPath("apiserver-etcd-client.key"))
 }

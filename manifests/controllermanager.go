@@ -19,15 +19,16 @@ func ControllerManager(n Node) *corev1.Pod {
 	m := n.certMounts()
 	m.readFile("kubeconfig", config.ControllerManagerKubeconfig)
 	m.extra(opts.ExtraVolumes)
+	command := f.command("kube-controller-manager", opts.ExtraArgs)
 	return component{
 		name: config.ControllerManager, image: c.Image(config.ControllerManager),
-		command: f.command("kube-controller-manager", opts.ExtraArgs),
+		command: command,
 		env:     env(n.Proxy, given(opts.ExtraEnvs)), mounts: m, requests: cpu("200m"),
 		probes: probes{
 			scheme: corev1.URISchemeHTTPS, host: bindHost(opts.ExtraArgs), port: controllerManagerPort,
 			live: "/healthz", start: "/healthz", within: startWithin(c),
 		},
-		annotations: n.annotations(nil, f.paths(opts.ExtraArgs)),
+		annotations: n.annotations(nil, command),
 	}.pod()
 }
 
@@ -44,19 +45,19 @@ func (n Node) controllerManagerFlags() *flags {
 		f.add("service-cluster-ip-range", c.Cluster.Networking.ServiceSubnet)
 	}
 	for _, name := range []string{"kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"} {
-		f.file(name, config.ControllerManagerKubeconfig)
+		f.add(name, config.ControllerManagerKubeconfig)
 	}
 	ca := n.pkiPath("ca.crt")
-	f.file("client-ca-file", ca)
-	f.file("root-ca-file", ca)
-	f.file("requestheader-client-ca-file", n.pkiPath("front-proxy-ca.crt"))
-	f.file("service-account-private-key-file", n.pkiPath("sa.key"))
+	f.add("client-ca-file", ca)
+	f.add("root-ca-file", ca)
+	f.add("requestheader-client-ca-file", n.pkiPath("front-proxy-ca.crt"))
+	f.add("service-account-private-key-file", n.pkiPath("sa.key"))
 	// Without the CA's key there is nothing to sign with. Empty values turn the signing controllers off.
 	key := n.pkiPath("ca.key")
 	if n.ExternalCA {
 		ca, key = "", ""
 	}
-	f.file("cluster-signing-cert-file", ca)
-	f.file("cluster-signing-key-file", key)
+	f.add("cluster-signing-cert-file", ca)
+	f.add("cluster-signing-key-file", key)
 	return f
 }

@@ -37,10 +37,11 @@ func Etcd(n Node) *corev1.Pod {
 	requests := cpu("100m")
 	requests[corev1.ResourceMemory] = resource.MustParse("100Mi")
 	p := etcdProbes(c, local.ExtraArgs)
+	command := f.command("etcd", local.ExtraArgs)
 	return component{
-		name: config.Etcd, image: c.Image(config.Etcd), command: f.command("etcd", local.ExtraArgs),
+		name: config.Etcd, image: c.Image(config.Etcd), command: command,
 		env: env(given(local.ExtraEnvs)), mounts: m, requests: requests, probes: p,
-		annotations: n.annotations(map[string]string{EtcdClientURLsAnnotation: c.EtcdClientURL()}, f.paths(local.ExtraArgs)),
+		annotations: n.annotations(map[string]string{EtcdClientURLsAnnotation: c.EtcdClientURL()}, command),
 	}.pod()
 }
 
@@ -70,12 +71,12 @@ func (n Node) etcdFlags(local *config.LocalEtcd) *flags {
 	f.add("feature-gates", "InitialCorruptCheck=true")
 	f.add("snapshot-count", "10000")
 	f.add("watch-progress-notify-interval", "5s")
-	f.file("cert-file", n.pkiPath("etcd/server.crt"))
-	f.file("key-file", n.pkiPath("etcd/server.key"))
-	f.file("trusted-ca-file", n.pkiPath("etcd/ca.crt"))
-	f.file("peer-cert-file", n.pkiPath("etcd/peer.crt"))
-	f.file("peer-key-file", n.pkiPath("etcd/peer.key"))
-	f.file("peer-trusted-ca-file", n.pkiPath("etcd/ca.crt"))
+	f.add("cert-file", n.pkiPath("etcd/server.crt"))
+	f.add("key-file", n.pkiPath("etcd/server.key"))
+	f.add("trusted-ca-file", n.pkiPath("etcd/ca.crt"))
+	f.add("peer-cert-file", n.pkiPath("etcd/peer.crt"))
+	f.add("peer-key-file", n.pkiPath("etcd/peer.key"))
+	f.add("peer-trusted-ca-file", n.pkiPath("etcd/ca.crt"))
 	return f
 }
 

@@ -2,25 +2,19 @@ package manifests
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/kubewright/kubewright/config"
 )
 
 // flags are a component's command line before the user's extraArgs.
 type flags struct {
-	args  []config.Arg
-	files []string // names of flags whose value is a file that the component reads
+	args []config.Arg
 }
 
-// add appends a flag.
+// add appends a flag. Where its value is a file, an empty one turns the flag's feature off.
 func (f *flags) add(name, value string) {
 	f.args = append(f.args, config.Arg{Name: name, Value: value})
-}
-
-// file appends a flag whose value is a file; an empty path turns the flag's feature off.
-func (f *flags) file(name, path string) {
-	f.add(name, path)
-	f.files = append(f.files, name)
 }
 
 // command is the component's command line with the user's flags.
@@ -28,18 +22,22 @@ func (f *flags) command(component string, extra []config.Arg) []string {
 	return append([]string{component}, config.MergeArgs(f.args, extra)...)
 }
 
-// paths are the files that the component reads in the end, sorted: the user may name others than we do.
-func (f *flags) paths(extra []config.Arg) []string {
+// fileFlags are the flags of all components whose value is a file with a certificate, a key or a kubeconfig.
+var fileFlags = []string{
+	"authentication-kubeconfig", "authorization-kubeconfig", "cert-file", "client-ca-file", "cluster-signing-cert-file",
+	"cluster-signing-key-file", "etcd-cafile", "etcd-certfile", "etcd-keyfile", "key-file", "kubeconfig", "kubelet-client-certificate",
+	"kubelet-client-key", "peer-cert-file", "peer-key-file", "peer-trusted-ca-file", "proxy-client-cert-file", "proxy-client-key-file",
+	"requestheader-client-ca-file", "root-ca-file", "service-account-key-file", "service-account-private-key-file",
+	"service-account-signing-key-file", "tls-cert-file", "tls-private-key-file", "trusted-ca-file",
+}
+
+// FilesOf are the certificates, keys and kubeconfigs that a component with this command line reads, sorted.
+func FilesOf(command []string) []string {
 	var paths []string
-	for _, name := range f.files {
-		args := f.args
-		if _, given := config.ArgValue(extra, name); given {
-			args = extra
-		}
-		for _, a := range args {
-			if a.Name == name && a.Value != "" {
-				paths = append(paths, a.Value)
-			}
+	for _, arg := range command {
+		name, path, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if path != "" && strings.HasPrefix(arg, "-") && slices.Contains(fileFlags, name) {
+			paths = append(paths, path)
 		}
 	}
 	slices.Sort(paths)

@@ -18,6 +18,9 @@ import (
 // them is renewed the manifest changes with it, and so the kubelet restarts the pod.
 const HashAnnotation = "kubewright.io/mounted-files-hash"
 
+// RenewedAnnotation is the same on a manifest that another tool or the user has written. It says nothing about whose the manifest is.
+const RenewedAnnotation = "kubewright.io/renewed-files-hash"
+
 // Node is what the static pods of one control-plane node depend on.
 type Node struct {
 	// Config is the defaulted and validated configuration.
@@ -56,12 +59,12 @@ var CADirs = []string{
 // pkiPath is a file of the PKI.
 func (n Node) pkiPath(name string) string { return path.Join(n.Config.Cluster.CertificatesDir, name) }
 
-// annotations are the given ones and the hash of files.
-func (n Node) annotations(given map[string]string, files []string) map[string]string {
+// annotations are the given ones and the hash of the files that a component with this command line reads.
+func (n Node) annotations(given map[string]string, command []string) map[string]string {
 	if n.Hash == nil {
 		return given
 	}
-	all := map[string]string{HashAnnotation: n.Hash(files...)}
+	all := map[string]string{HashAnnotation: n.Hash(FilesOf(command)...)}
 	for key, value := range given {
 		all[key] = value
 	}

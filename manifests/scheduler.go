@@ -14,18 +14,19 @@ func Scheduler(n Node) *corev1.Pod {
 	f.add("bind-address", loopback4)
 	f.add("leader-elect", "true")
 	for _, name := range []string{"kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"} {
-		f.file(name, config.SchedulerKubeconfig)
+		f.add(name, config.SchedulerKubeconfig)
 	}
 	var m mounts
 	m.readFile("kubeconfig", config.SchedulerKubeconfig)
 	m.extra(opts.ExtraVolumes)
+	command := f.command("kube-scheduler", opts.ExtraArgs)
 	return component{
-		name: config.Scheduler, image: c.Image(config.Scheduler), command: f.command("kube-scheduler", opts.ExtraArgs),
+		name: config.Scheduler, image: c.Image(config.Scheduler), command: command,
 		env: env(n.Proxy, given(opts.ExtraEnvs)), mounts: m, requests: cpu("100m"),
 		probes: probes{
 			scheme: corev1.URISchemeHTTPS, host: bindHost(opts.ExtraArgs), port: schedulerPort,
 			live: "/livez", ready: "/readyz", start: "/livez", within: startWithin(c),
 		},
-		annotations: n.annotations(nil, f.paths(opts.ExtraArgs)),
+		annotations: n.annotations(nil, command),
 	}.pod()
 }
