@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api/v1"
 	"sigs.k8s.io/yaml"
@@ -54,11 +55,15 @@ func (s *Set) credentials(row Row, ca pair) (cert, key []byte, err error) {
 	if ca.key == nil {
 		return nil, nil, fmt.Errorf("cannot make %s: the CA's key %s is not here; bring the kubeconfig", s.kubeconfigPath(row), ca.keyPath)
 	}
+	return s.credentialsUntil(row, ca, s.in.Now.Add(s.in.Config.Cluster.CertificateValidityPeriod.Duration))
+}
+
+func (s *Set) credentialsUntil(row Row, ca pair, until time.Time) (cert, key []byte, err error) {
 	p := pair{}
 	if err := s.needKey(&p); err != nil {
 		return nil, nil, err
 	}
-	signed, err := s.issue(row, ca, p.key.Public(), ca.cert.NotBefore)
+	signed, err := s.issue(row, ca, p.key.Public(), ca.cert.NotBefore, until)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -30,7 +30,7 @@ func (s *Set) leaf(row Row) ([]File, error) {
 	if err := s.needKey(&p); err != nil {
 		return nil, err
 	}
-	cert, err := s.issue(row, ca, p.key.Public(), s.in.Now.Add(-backdate))
+	cert, err := s.issue(row, ca, p.key.Public(), s.in.Now.Add(-backdate), s.in.Now.Add(s.in.Config.Cluster.CertificateValidityPeriod.Duration))
 	if err != nil {
 		return nil, err
 	}
@@ -77,10 +77,10 @@ func (s *Set) outdated(row Row, p pair) string {
 }
 
 // issue signs a row's certificate for a key.
-func (s *Set) issue(row Row, ca pair, key crypto.PublicKey, from time.Time) (*x509.Certificate, error) {
+func (s *Set) issue(row Row, ca pair, key crypto.PublicKey, from, until time.Time) (*x509.Certificate, error) {
 	o := order{
-		cn: row.cn(s.in.Config), org: row.org, usages: row.usages, key: key, signer: ca.key, signerCrt: ca.cert, from: from,
-		until: s.in.Now.Add(s.in.Config.Cluster.CertificateValidityPeriod.Duration),
+		cn: row.cn(s.in.Config), org: row.org, usages: row.usages, key: key, signer: ca.key, signerCrt: ca.cert,
+		from: from, until: until,
 	}
 	if row.sans != nil {
 		o.names = row.sans(s.in.Config)

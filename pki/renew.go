@@ -128,6 +128,7 @@ func (s *Set) renewCertificate(r *Renewal, row Row, have []byte, ca pair, bundle
 		return err
 	}
 	r.Files = p.files(r.why(old))
+	r.Files[0].Why = "a new key"
 	return nil
 }
 

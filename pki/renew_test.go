@@ -18,7 +18,9 @@ import (
 const validity = 365 * 24 * time.Hour
 
 // renewAll renews everything and writes it.
-func renewAll(t *testing.T, d *disk, s *Set) map[string]Renewal { return renewRows(t, d, s, s.Renewable()) }
+func renewAll(t *testing.T, d *disk, s *Set) map[string]Renewal {
+	return renewRows(t, d, s, s.Renewable())
+}
 
 func renewRows(t *testing.T, d *disk, s *Set, rows []Row) map[string]Renewal {
 	t.Helper()

@@ -88,6 +88,9 @@ func kubeletUser(c *config.Config) string { return "system:node:" + nodeName(c) 
 func (r Row) certPath(dir string) string { return path.Join(dir, r.base+".crt") }
 func (r Row) keyPath(dir string) string  { return path.Join(dir, r.base+".key") }
 
+// requestPath is where a request to sign is.
+func (r Row) requestPath(dir string) string { return path.Join(dir, r.base+".csr") }
+
 // publicPath is the public half of a row that has no certificate.
 func (r Row) publicPath(dir string) string { return path.Join(dir, r.base+".pub") }
 
