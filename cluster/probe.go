@@ -40,6 +40,8 @@ type Probe struct {
 	// --anonymous-auth=false. URL is asked nevertheless, not the server of its kubeconfig, which may be a load balancer in front of
 	// others, and it must be who it says.
 	Client func() (*Client, error)
+	// Dial connects; nil is the network.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	http *http.Client // kept over checks: a TLS handshake is what a check costs most
 }
@@ -141,7 +143,7 @@ func (p Probe) newHTTP() *http.Client {
 	} else {
 		verify.InsecureSkipVerify = true
 	}
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: verify, IdleConnTimeout: time.Minute}}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: verify, DialContext: p.Dial, IdleConnTimeout: time.Minute}}
 }
 
 func healthURL(host, port, path string) string {

@@ -12,11 +12,21 @@ import (
 
 // ProbeOf is the check that a static pod's own liveness probe makes. The server's certificate is not verified. It reports false
 // where the container has no such probe over HTTP.
-func ProbeOf(c *corev1.Container) (Probe, bool) {
-	if c.LivenessProbe == nil || c.LivenessProbe.HTTPGet == nil {
+func ProbeOf(c *corev1.Container) (Probe, bool) { return probeOf(c, c.LivenessProbe) }
+
+// ReadyProbeOf is the same of the readiness probe, or of the liveness probe where there is no other.
+func ReadyProbeOf(c *corev1.Container) (Probe, bool) {
+	if p, ok := probeOf(c, c.ReadinessProbe); ok {
+		return p, true
+	}
+	return ProbeOf(c)
+}
+
+func probeOf(c *corev1.Container, probe *corev1.Probe) (Probe, bool) {
+	if probe == nil || probe.HTTPGet == nil {
 		return Probe{}, false
 	}
-	get := c.LivenessProbe.HTTPGet
+	get := probe.HTTPGet
 	number := int(get.Port.IntVal)
 	if get.Port.Type == intstr.String {
 		for _, p := range c.Ports {

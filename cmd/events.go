@@ -35,6 +35,8 @@ type event struct {
 	Manifest json.RawMessage `json:"manifest,omitempty"`
 	// Node is with the result of join and of its phases: the name of this machine's node.
 	Node string `json:"node,omitempty"`
+	// Certificates are with the result of certs renew: what has become of each.
+	Certificates []renewed `json:"certificates,omitempty"`
 	// Next is with the result of a whole init, of the phases show-join-command and upload-certs, and of the join of a control plane.
 	Next *next `json:"next,omitempty"`
 }

@@ -55,7 +55,7 @@ func (f *runFlags) plan(ctx context.Context, s *session, list phases.Command, ou
 // execute prints the plan, or makes the machine agree with it and calls closing with the number of changes.
 func (f *runFlags) execute(ctx context.Context, env *Env, s *session, p plan.Plan, list phases.Command, out *reporter, closing func(int) error) error {
 	if f.dryRun {
-		if s.facts.Resetting == nil {
+		if s.facts.Resetting == nil && s.facts.Renewing == nil {
 			f.meet(ctx, env, s)
 		}
 		items, err := p.Preview(ctx, s.target)
@@ -71,7 +71,7 @@ func (f *runFlags) execute(ctx context.Context, env *Env, s *session, p plan.Pla
 		if err := f.makeRoot(); err != nil {
 			return err
 		}
-	} else {
+	} else if !f.unrecorded {
 		r.Journal = &plan.Journal{Host: s.host, Command: list.Name, Version: Version}
 		if err := s.begin(r.Journal); err != nil {
 			return err

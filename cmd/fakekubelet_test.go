@@ -121,10 +121,16 @@ func (p *staticPods) settings() (cluster, kubelet string) {
 	return cluster, fmt.Sprintf("healthzPort: %d\n", p.kubelet.port())
 }
 
-// dial reaches the machine's own API server at the address that it announces.
+// dial reaches the machine's own components at the addresses that its API server announces and that its manifests name.
 func (m *fakeMachine) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if host, _, err := net.SplitHostPort(address); err == nil && host == ownAddress && m.pods != nil {
-		address = m.pods.parts[config.APIServer].Listener.Addr().String()
+	if host, port, err := net.SplitHostPort(address); err == nil && m.pods != nil {
+		component := map[string]string{"2381": config.Etcd, "10257": config.ControllerManager, "10259": config.Scheduler}[port]
+		if host == ownAddress {
+			component = config.APIServer
+		}
+		if part := m.pods.parts[component]; part != nil {
+			address = part.Listener.Addr().String()
+		}
 	}
 	return (&net.Dialer{}).DialContext(ctx, network, address)
 }

@@ -65,7 +65,7 @@ func (s *session) close() {
 
 // gather looks at the machine and puts together all that the phases ask for.
 func (f *initFlags) gather(ctx context.Context, env *Env, h *host.Host, in *initInput) (*session, error) {
-	s := &session{host: h, target: &plan.Target{Host: h}}
+	s := offline(h)
 	if !f.elsewhere() {
 		s = connect(ctx, env, h, in.config.Init.NodeRegistration.CRISocket)
 	}
@@ -97,9 +97,12 @@ func (f *initFlags) gather(ctx context.Context, env *Env, h *host.Host, in *init
 	return s, f.certificateKeyFor(s.facts)
 }
 
+// offline has the files of a machine, and nothing that runs there.
+func offline(h *host.Host) *session { return &session{host: h, target: &plan.Target{Host: h}} }
+
 // connect reaches systemd and the runtime. That they can't be reached is for the checks to say; a plan goes without.
 func connect(ctx context.Context, env *Env, h *host.Host, criSocket string) *session {
-	s := &session{host: h, target: &plan.Target{Host: h}}
+	s := offline(h)
 	patiently := func(try func(context.Context)) { // each has its own time: one that hangs is no reason to go without the other
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()

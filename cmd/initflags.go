@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -100,15 +99,9 @@ func (f *initFlags) absolutePaths() error {
 		flag string
 		path *string
 	}{{"kubeconfig", &f.kubeconfig}, {"kubeconfig-dir", &f.kubeconfigDir}} {
-		if filepath.IsAbs(*p.path) {
-			continue
-		}
-		if f.elsewhere() {
-			return fmt.Errorf("cannot use --%s %s with --root: name the absolute path below that directory", p.flag, *p.path)
-		}
-		path, err := filepath.Abs(*p.path)
+		path, err := absolute(p.flag, *p.path, f.elsewhere())
 		if err != nil {
-			return fmt.Errorf("cannot use --%s %s: %w", p.flag, *p.path, err)
+			return err
 		}
 		*p.path = path
 	}

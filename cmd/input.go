@@ -40,18 +40,8 @@ func (f *initFlags) load(ctx context.Context, env *Env, h *host.Host, flags *pfl
 		return nil, err
 	}
 	in := &initInput{config: c}
-	if in.hostname, err = env.Machine.Hostname(); err != nil && c.Init.NodeRegistration.Name == "" {
-		return nil, fmt.Errorf("%w\nname the node with --node-name or nodeRegistration.name", err)
-	}
-	version, err := resolveVersion(ctx, c)
-	if err != nil {
+	if err := f.complete(ctx, env, h, flags, in); err != nil {
 		return nil, err
-	}
-	if err := f.setDefaults(ctx, env, h, flags, in, version); err != nil {
-		return nil, err
-	}
-	if err := c.Validate(); err != nil {
-		return nil, fmt.Errorf("cannot use the configuration: %w", err)
 	}
 	if p := c.Init.Patches; p != nil && p.Directory != "" {
 		if in.patches, err = readPatches(p.Directory); err != nil {
@@ -59,6 +49,26 @@ func (f *initFlags) load(ctx context.Context, env *Env, h *host.Host, flags *pfl
 		}
 	}
 	return in, nil
+}
+
+// complete fills in what the machine knows and checks the whole.
+func (f *initFlags) complete(ctx context.Context, env *Env, h *host.Host, flags *pflag.FlagSet, in *initInput) error {
+	c := in.config
+	var err error
+	if in.hostname, err = env.Machine.Hostname(); err != nil && c.Init.NodeRegistration.Name == "" {
+		return fmt.Errorf("%w\nname the node with --node-name or nodeRegistration.name", err)
+	}
+	version, err := resolveVersion(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := f.setDefaults(ctx, env, h, flags, in, version); err != nil {
+		return err
+	}
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("cannot use the configuration: %w", err)
+	}
+	return nil
 }
 
 func (f *initFlags) read(env *Env) (*config.Config, error) {

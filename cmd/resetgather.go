@@ -42,7 +42,7 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 	}
 	flagsOfKubelet := kubeletFlagsOnDisk(h)
 	r := &phases.Resetting{
-		Node: node, Origin: plan.OriginOf(runs, undoing()...), Machine: thisMachine(env, h),
+		Node: node, Origin: plan.OriginOf(runs, onNodes()...), Machine: thisMachine(env, h),
 		KubeletDir: flagOr(flagsOfKubelet, "root-dir", config.KubeletDir), KubeletCertDir: flagsOfKubelet["cert-dir"],
 		CleanupTmp: c.CleanupTmpDir, CNI: f.cni, Network: env.Machine.Network,
 	}
@@ -75,6 +75,9 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 
 // undoing are the commands whose records tell of no time before them.
 func undoing() []string { return []string{phases.Reset().Name, phases.RollbackName} }
+
+// onNodes are those and the commands that work on what is there: whose it is, they do not say.
+func onNodes() []string { return append(undoing(), phases.RenewName, phases.RequestsName) }
 
 // gaveBack says that a run was one after which the machine was no node any more: a reset, or a rollback that did the same.
 func gaveBack(r plan.PastRun) bool {
@@ -211,6 +214,20 @@ func certificatesDirOf(ctx context.Context, h *host.Host, c *config.Reset, clien
 	if c.CertificatesDir != "" {
 		return c.CertificatesDir
 	}
+	if dir := certificatesDirOnDisk(h); dir != "" {
+		return dir
+	}
+	var stored struct{ CertificatesDir string }
+	if client != nil {
+		if c, err := client.NodeConfiguration(ctx); err == nil && yaml.Unmarshal(c.Cluster, &stored) == nil && path.IsAbs(stored.CertificatesDir) {
+			return stored.CertificatesDir
+		}
+	}
+	return config.DefaultCertificatesDir
+}
+
+// certificatesDirOnDisk is the directory that the components of this machine use, or else the kubelet; "" where neither tells.
+func certificatesDirOnDisk(h *host.Host) string {
 	pod := &corev1.Pod{}
 	if data, err := h.ReadFile(config.ManifestsDir + "/" + config.APIServer + ".yaml"); err == nil && yaml.Unmarshal(data, pod) == nil {
 		for _, container := range pod.Spec.Containers {
@@ -224,11 +241,5 @@ func certificatesDirOf(ctx context.Context, h *host.Host, c *config.Reset, clien
 	if ca := kubeletOnDisk(h, config.KubeletConfigFile).Authentication.X509.ClientCAFile; path.IsAbs(ca) {
 		return path.Dir(ca)
 	}
-	var stored struct{ CertificatesDir string }
-	if client != nil {
-		if c, err := client.NodeConfiguration(ctx); err == nil && yaml.Unmarshal(c.Cluster, &stored) == nil && path.IsAbs(stored.CertificatesDir) {
-			return stored.CertificatesDir
-		}
-	}
-	return config.DefaultCertificatesDir
+	return ""
 }

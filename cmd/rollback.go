@@ -26,8 +26,8 @@ func newRollback(env *Env) *cobra.Command {
 	f := &rollbackFlags{runFlags: runFlags{root: "/"}}
 	c := &cobra.Command{
 		Use:   "rollback",
-		Short: "Take back what the last init or join changed",
-		Long: "rollback takes back what the last run of init or join has changed, by its record and backwards, together with the attempts\n" +
+		Short: "Take back what the last run has changed",
+		Long: "rollback takes back what the last run of init, join or certs has changed, by its record and backwards, together with the attempts\n" +
 			"that it carried on. Where that run has made this machine a node, its pods go, too. It can be interrupted and run again.\n\n" +
 			"It stops at a point of no return, such as a member that was added to etcd on a node that was one before, and says so.\n" +
 			"kubewright history shows the runs, and --dry-run what would be done.",

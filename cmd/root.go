@@ -84,6 +84,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetErr(env.Stderr)
 	root.AddCommand(
 		newAlpha(),
+		newCerts(env),
 		newCompletion(env),
 		newConfig(env),
 		newHistory(env),

@@ -18,6 +18,8 @@ type runFlags struct {
 	timeline string
 	// onlyPrints says that the run shows something and changes nothing.
 	onlyPrints bool
+	// unrecorded says that there is no journal of the run: it only makes what was not there, for a user who is not root.
+	unrecorded bool
 }
 
 func (f *runFlags) add(s *pflag.FlagSet) {

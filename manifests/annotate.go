@@ -1,7 +1,6 @@
 package manifests
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -63,26 +62,21 @@ func edit(manifest []byte, metadata *yamlnode.Node, name, hash string) []byte {
 		lines[value.Line-1] = line(annotations.Content[0].Column-1, entry)
 		return []byte(strings.Join(lines, ""))
 	}
-	var added string
-	var at *yamlnode.Node
-	switch {
-	case annotations != nil && len(annotations.Content) > 0:
-		at = annotations.Content[0]
-		added = line(at.Column-1, entry)
-	case annotations == nil && metadata != nil && len(metadata.Content) > 0:
-		at = metadata.Content[0]
-		added = line(at.Column-1, "annotations:") + line(at.Column+1, entry)
-	default:
+	if metadata == nil || len(metadata.Content) == 0 {
 		return nil
 	}
-	var out bytes.Buffer
-	for i, text := range lines {
-		if i == at.Line-1 {
-			out.WriteString(added)
-		}
-		out.WriteString(text)
+	first := metadata.Content[0]
+	both := line(first.Column-1, "annotations:") + line(first.Column+1, entry)
+	switch {
+	case annotations == nil:
+		lines[first.Line-1] = both + lines[first.Line-1]
+	case len(annotations.Content) == 0:
+		lines[annotations.Line-1] = both
+	default:
+		at := annotations.Content[0]
+		lines[at.Line-1] = line(at.Column-1, entry) + lines[at.Line-1]
 	}
-	return out.Bytes()
+	return []byte(strings.Join(lines, ""))
 }
 
 // field is the value of a key in a mapping; nil where there is none.

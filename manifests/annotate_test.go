@@ -29,8 +29,12 @@ func TestWithHash(t *testing.T) {
 			"---\nkind: Pod\nmetadata:\n    # the name\n    annotations:\n      kubewright.io/renewed-files-hash: new\n    name: x\nspec: {}",
 		},
 		{
-			"with none in it", "metadata:\n  annotations: {}\n  name: x\n",
-			"metadata:\n  annotations:\n    kubewright.io/renewed-files-hash: new\n  name: x\n",
+			"with none in it", "# mine\nmetadata:\n  annotations: {}\n  name: x\n",
+			"# mine\nmetadata:\n  annotations:\n    kubewright.io/renewed-files-hash: new\n  name: x\n",
+		},
+		{
+			"with nothing in it", "# mine\nmetadata:\n  annotations:\n  name: x\n",
+			"# mine\nmetadata:\n  annotations:\n    kubewright.io/renewed-files-hash: new\n  name: x\n",
 		},
 		{"JSON", `{"metadata": {"name": "x"}}`, "metadata:\n  annotations:\n    kubewright.io/renewed-files-hash: new\n  name: x\n"},
 		{

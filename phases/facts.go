@@ -80,6 +80,10 @@ type Facts struct {
 	// Reversal is set when the last run is taken back. Then only Host, Runtime, Client, AdminKubeconfig, Lenient and Now are set beside it.
 	Reversal *plan.Reversal
 
+	// Renewing is set when certificates are renewed. Then only Config, Host, Runtime, PKI, Listeners, Now, Rand, Client,
+	// AdminKubeconfig, KubeconfigDir and Lenient are set beside it.
+	Renewing *Renewing
+
 	// Client connects with one of the kubeconfigs, to this machine's API server.
 	Client func(kubeconfigPath string) (*cluster.Client, error)
 	// AdminKubeconfig is the path of the credentials that are used.

@@ -1,6 +1,7 @@
 package phases
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"slices"
@@ -27,11 +28,25 @@ func Rollback(startedKubelet bool) Command {
 	}}
 }
 
-// restoreFiles brings back the files of before, and removes those that were not there.
+// restoreFiles brings back the files of before, and removes those that were not there: what static pods read before their manifests, at
+// whose change the kubelet restarts them, and directories last.
 func restoreFiles() Phase {
 	return Phase{
 		Name: "files", About: "Put the files back",
-		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) { return f.Reversal.Files, nil },
+		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
+			steps := slices.Clone(f.Reversal.Files)
+			rank := func(s plan.Step) int {
+				switch file := s.(plan.File); {
+				case file.Dir:
+					return 2
+				case filepath.Dir(file.Path) == config.ManifestsDir:
+					return 1
+				}
+				return 0
+			}
+			slices.SortStableFunc(steps, func(a, b plan.Step) int { return cmp.Compare(rank(a), rank(b)) })
+			return steps, nil
+		},
 	}
 }
 
@@ -73,21 +88,9 @@ func waitRestored() Phase {
 				if pod == nil || !slices.Contains(components, pod.Spec.Containers[0].Name) {
 					continue
 				}
-				probe, ok := cluster.ProbeOf(&pod.Spec.Containers[0])
-				if !ok {
-					continue
+				if wait, ok := waitStarted(f, pod, cluster.ProbeOf, watch); ok {
+					steps = append(steps, wait)
 				}
-				probe.Client = func() (*cluster.Client, error) { return f.Client(f.AdminKubeconfig) }
-				steps = append(steps, plan.Wait{
-					For: probe.Name + " answers " + probe.URL,
-					Probe: func(ctx context.Context, t *plan.Target) error {
-						if err := probe.Check(ctx); err != nil {
-							return err
-						}
-						return startedAfterManifest(ctx, t, probe.Name)
-					},
-					Watch: watch(probe.Name),
-				})
 			}
 			return steps, nil
 		},
