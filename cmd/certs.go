@@ -20,7 +20,7 @@ import (
 func newCerts(env *Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "certs", Aliases: []string{"certificates"}, Short: "Renew certificates, and see when they expire",
-		RunE: func(c *cobra.Command, _ []string) error { return needsSub(c) },
+		RunE: needsSub,
 	}
 	c.AddCommand(newCertsRenew(env), newCheckExpiration(env), newGenerateCSR(env), newCertificateKey(env))
 	return c

@@ -123,10 +123,3 @@ func yesNo(yes bool) string {
 	}
 	return "no"
 }
-
-// warnings prints remarks of a command that has no report.
-func warnings(env *Env, list []string) {
-	for _, w := range list {
-		fmt.Fprintln(env.Stderr, "warning: "+w)
-	}
-}

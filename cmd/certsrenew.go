@@ -26,7 +26,7 @@ type renewFlags struct {
 func newCertsRenew(env *Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "renew", Short: "Renew certificates, and restart the components that read them",
-		RunE: func(c *cobra.Command, _ []string) error { return needsSub(c) },
+		RunE: needsSub,
 	}
 	const how = "A new certificate has a new key and the names, groups and usages of the one that is there, whatever is left of its life. What\n" +
 		"the CA of this machine can't sign is left alone and told. The components that read it are restarted, one after the other, by\n" +

@@ -16,7 +16,7 @@ func newConfig(env *Env) *cobra.Command {
 		Long: "These commands work on files, and ask neither the cluster nor the network: only a version label is looked up.\n" +
 			"A cluster keeps its configuration in the ConfigMap kubeadm-config of the namespace kube-system.",
 		Args: takes(0, "none"),
-		RunE: func(c *cobra.Command, _ []string) error { return needsSub(c) },
+		RunE: needsSub,
 	}
 	// kubeadm's commands have it, and none of them uses it.
 	c.PersistentFlags().String("kubeconfig", config.AdminKubeconfig, "not used: no cluster is asked")
@@ -27,7 +27,7 @@ func newConfig(env *Env) *cobra.Command {
 func newConfigPrint(env *Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "print", Short: "Print configurations to begin with", Args: takes(0, "none"),
-		RunE: func(c *cobra.Command, _ []string) error { return needsSub(c) },
+		RunE: needsSub,
 	}
 	var components []string
 	forInit := printDefaults(env, "init", func() ([]byte, error) { return config.InitDefaults(components) })

@@ -26,7 +26,7 @@ type listedImages struct {
 func newConfigImages(env *Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "images", Short: "List or pull the images of a control-plane node", Args: takes(0, "none"),
-		RunE: func(c *cobra.Command, _ []string) error { return needsSub(c) },
+		RunE: needsSub,
 	}
 	c.AddCommand(newImagesList(env), newImagesPull(env))
 	return c

@@ -90,6 +90,7 @@ func newRoot(env *Env) *cobra.Command {
 		newHistory(env),
 		newInit(env),
 		newJoin(env),
+		newKubeconfig(env),
 		newReset(env),
 		newRollback(env),
 		newTokens(env),

@@ -70,7 +70,7 @@ func blockLines(block *regexp.Regexp, text string) []string {
 func parseHelp(text string, depth int) (*surfaceOf, error) {
 	of := &surfaceOf{flags: map[string]string{}}
 	if m := usageLine.FindStringSubmatch(text); m != nil {
-		words := strings.Fields(strings.TrimSuffix(m[1], " [flags]"))
+		words := strings.Fields(strings.TrimSuffix(strings.TrimSuffix(m[1], " [flags]"), " [command]"))
 		of.args = strings.Join(words[min(len(words), depth+1):], " ")
 	}
 	if m := aliasesBlock.FindStringSubmatch(text); m != nil {
