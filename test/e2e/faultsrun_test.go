@@ -210,6 +210,12 @@ func (x *matrix) try(t *testing.T, tr trial) {
 	x.prepare(t, x.m)
 	lap := x.watch(t)
 	alive, made := true, 0
+	var said strings.Builder
+	defer func() {
+		if t.Failed() {
+			t.Logf("what the runs said that were killed:\n%s", &said)
+		}
+	}()
 	for i, p := range tr.points {
 		at := p.Point
 		if i > 0 { // what the first run has done the second has not to do
@@ -217,15 +223,16 @@ func (x *matrix) try(t *testing.T, tr trial) {
 		}
 		x.rows = append(x.rows, row{point: p.String()})
 		kept := contents(t, x.m)
-		_, ops, killed := x.faulty(t, at.String(), x.command(x.m))
+		r, ops, killed := x.faulty(t, at.String(), x.command(x.m))
+		said.WriteString(r.err)
 		kept.same(t, x.m)
 		alive = alive && !killed
 		made += len(ops)
-		r := &x.rows[len(x.rows)-1]
-		if r.point += " " + x.where(t, ops, p.After); !killed {
-			r.outcome = "was over before"
+		last := &x.rows[len(x.rows)-1]
+		if last.point += " " + x.where(t, ops, p.After); !killed {
+			last.outcome = "was over before"
 		}
-		t.Logf("meant: %s; killed: %v, %s", p.about, killed, r.point)
+		t.Logf("meant: %s; killed: %v, %s", p.about, killed, last.point)
 	}
 	lap("until it was killed")
 	if tr.back && !alive && x.undone != nil {

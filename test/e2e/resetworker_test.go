@@ -13,7 +13,13 @@ const adminPath = "/root/admin.conf"
 // gone waits until a node is no longer in the cluster, with what hangs on it.
 func gone(t *testing.T, cp *bed.Machine, node string) {
 	t.Helper()
-	eventually(t, 30*time.Second, func() string {
+	goneWithin(t, 30*time.Second, cp, node)
+}
+
+// goneWithin is gone with a patience. Pods of a Node that is gone are deleted by the cluster itself, in about a minute.
+func goneWithin(t *testing.T, patience time.Duration, cp *bed.Machine, node string) {
+	t.Helper()
+	eventually(t, patience, func() string {
 		nodes, _ := kubectl(cp, "get", "nodes", "-o", "name")
 		pods, _ := kubectl(cp, "get", "pods", "-A", "--field-selector", "spec.nodeName="+node, "-o", "name")
 		leases, _ := kubectl(cp, "-n", "kube-node-lease", "get", "leases", "-o", "name")
