@@ -27,7 +27,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Condition:           condition,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"tokenapi": tokenAPI},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"tokenapi": tokenAPI, "expand": expand},
 	})
 }
 
