@@ -23,6 +23,7 @@ func crashCases() []crashCase {
 		{name: "reset worker", before: beforeReset, chain: 4},
 		{name: "reset control plane", before: beforeStackedReset, picks: oneOfEachStep, chain: 6},
 		{name: "reset with an own CA", before: beforeOwnCAReset, picks: ofRecords, chain: 2},
+		{name: "certs renew", before: beforeRenewal, picks: onceRecorded, chain: 9, backs: 5, node: true},
 		{name: "rollback of join", before: beforeRollback, chain: 6},
 		{name: "rollback of a second join", before: beforeSecondRollback, picks: untilPutAway, chain: 5},
 	}
@@ -48,6 +49,22 @@ func oneOfEachStep(boundary string, before []string) bool {
 // untilPutAway leaves out what comes after the end of a rollback: one more would go back further then.
 func untilPutAway(_ string, before []string) bool {
 	return !slices.Contains(before, "rename /var/lib/kubewright/runs/<run>Z-rollback")
+}
+
+// onceRecorded is oneOfEachStep without what comes before the first record: a rollback would be about the run before then.
+func onceRecorded(boundary string, before []string) bool {
+	recorded := slices.ContainsFunc(before, func(b string) bool { return strings.HasPrefix(b, "record") })
+	return recorded && oneOfEachStep(boundary, before)
+}
+
+// beforeRenewal is a node. What a renewal leaves is whole where init finds nothing to do.
+func beforeRenewal(t *testing.T) *victim {
+	m, initArgs := newNode(t)
+	return &victim{m: m, args: []string{"certs", "renew", "all"}, once: true, check: func(t *testing.T) {
+		if code, _, stderr := m.run(initArgs...); code != 0 || !strings.Contains(stderr, "Nothing to do") {
+			t.Errorf("init after the renewal: exit code %d\n%s", code, stderr)
+		}
+	}}
 }
 
 func beforeInit(t *testing.T) *victim {
