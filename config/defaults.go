@@ -22,6 +22,7 @@ const (
 	ControlPlaneTaintKey = "node-role.kubernetes.io/control-plane"
 
 	defaultClusterName    = "kubernetes"
+	generatedDescription  = "made by kubewright for the first nodes that join"
 	defaultLeafValidity   = 365 * 24 * time.Hour
 	defaultCAValidity     = 10 * defaultLeafValidity
 	unixScheme            = "unix"
@@ -115,7 +116,7 @@ func (c *Config) defaultInit(d Dynamic) error {
 	}
 	for n := range i.BootstrapTokens {
 		if t := &i.BootstrapTokens[n]; t.Generated {
-			setDefault(&t.Description, "made by kubewright for the first nodes that join")
+			setDefault(&t.Description, generatedDescription)
 		}
 	}
 	setDefault(&i.LocalAPIEndpoint.BindPort, defaultBindPort)

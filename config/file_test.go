@@ -45,12 +45,13 @@ func migrated(t *testing.T, text string) (string, []string) {
 func TestLoadFileRefuses(t *testing.T) {
 	const cluster = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
 	for name, tt := range map[string]struct{ text, want string }{
-		"nothing":            {"# nothing\n", "it holds no document of kubeadm.k8s.io/v1beta4"},
-		"another API":        {cluster + "---\napiVersion: apps/v1\nkind: Deployment\n", "file.yaml:4: apiVersion apps/v1 is unknown: want kubeadm.k8s.io/v1beta4"},
-		"experimental":       {"apiVersion: kubeadm.k8s.io/v1\nkind: ClusterConfiguration\n", "--allow-experimental-api"},
-		"an unknown kind":    {"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterStatus\n", "unknown kind ClusterStatus"},
-		"an old version":     {"apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\n", "convert the file with kubeadm 1.36"},
-		"a component's typo": {cluster + "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPod: 1\n", "unknown field maxPod"},
+		"nothing":                  {"# nothing\n", "it holds no document of kubeadm.k8s.io/v1beta4"},
+		"another API":              {cluster + "---\napiVersion: apps/v1\nkind: Deployment\n", "file.yaml:4: apiVersion apps/v1 is unknown: want kubeadm.k8s.io/v1beta4"},
+		"experimental":             {"apiVersion: kubeadm.k8s.io/v1\nkind: ClusterConfiguration\n", "--allow-experimental-api"},
+		"an unknown kind":          {"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterStatus\n", "unknown kind ClusterStatus"},
+		"a kind that nobody reads": {cluster + "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: CredentialProviderConfig\n", "is not read by any command"},
+		"an old version":           {"apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\n", "convert the file with kubeadm 1.36"},
+		"a component's typo":       {cluster + "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPod: 1\n", "unknown field maxPod"},
 		"a merge in v1beta4": {
 			cluster + "apiServer:\n  extraArgs:\n  - {name: v, value: '1', mergeMethod: append}\n",
 			"file.yaml:5: ClusterConfiguration: unknown field apiServer.extraArgs[0].mergeMethod; only kubeadm.k8s.io/v1 has it",
@@ -87,12 +88,13 @@ func TestFileValidate(t *testing.T) {
 func TestStandIn(t *testing.T) {
 	token := func() (string, error) { return "abcdef.0123456789abcdef", nil }
 	for name, text := range map[string]string{
-		"nothing given":  "kind: InitConfiguration",
-		"IPv6":           "kind: ClusterConfiguration\nnetworking: {serviceSubnet: 'fd00::/108'}",
-		"any address":    "kind: InitConfiguration\nlocalAPIEndpoint: {advertiseAddress: 0.0.0.0}",
-		"a label":        "kind: ClusterConfiguration\nkubernetesVersion: stable-1.36",
-		"a CI build":     "kind: ClusterConfiguration\nkubernetesVersion: ci/v1.37.0-rc.1+abc",
-		"label, no dash": "kind: ClusterConfiguration\nkubernetesVersion: latest",
+		"nothing given":   "kind: InitConfiguration",
+		"IPv6":            "kind: ClusterConfiguration\nnetworking: {serviceSubnet: 'fd00::/108'}",
+		"any address":     "kind: InitConfiguration\nlocalAPIEndpoint: {advertiseAddress: 0.0.0.0}",
+		"a label":         "kind: ClusterConfiguration\nkubernetesVersion: stable-1.36",
+		"its own network": "kind: ClusterConfiguration\nnetworking: {serviceSubnet: '192.0.2.0/24'}",
+		"a CI build":      "kind: ClusterConfiguration\nkubernetesVersion: ci/v1.37.0-rc.1+abc",
+		"label, no dash":  "kind: ClusterConfiguration\nkubernetesVersion: latest",
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := LoadFile([]byte("apiVersion: kubeadm.k8s.io/v1beta4\n"+text), "f", false)

@@ -105,6 +105,8 @@ func (l *loader) unusable(d document, command string, decoders map[string]func(d
 		l.add(d.kindLine, "unknown kind %s in %s", d.kind, group)
 	case decoders[d.kind] != nil:
 		return false
+	case l.whole:
+		l.add(d.kindLine, "%s of %s is not read by any command", d.kind, d.apiVersion)
 	default:
 		l.warn(d.line, "left out %s: %s does not read it", d.kind, command)
 	}

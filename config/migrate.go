@@ -20,8 +20,8 @@ func (f *File) Migrate() (text []byte, kept []string, err error) {
 	if c := f.Init; c != nil {
 		k := &c.Cluster
 		for i := range c.Init.BootstrapTokens {
-			if t := &c.Init.BootstrapTokens[i]; t.Generated { // in a file it is one that was chosen
-				t.Description, t.Generated = "", false
+			if t := &c.Init.BootstrapTokens[i]; t.Description == generatedDescription { // in a file it is one that was chosen
+				t.Description = ""
 			}
 		}
 		add(&c.Init.APIVersion, initKind, merges(c.Init.NodeRegistration.KubeletExtraArgs), func() ([]byte, error) { return encode(initKind, c.Init) })

@@ -1,24 +1,38 @@
 package config
 
-import "fmt"
-
-// The addresses of RFC 5737 and RFC 3849 belong to nobody.
-const (
-	documentationIPv4 = "192.0.2.1"
-	documentationIPv6 = "2001:db8::1"
+import (
+	"fmt"
+	"net/netip"
+	"slices"
 )
 
-// StandIn are the facts of a machine that suits the file, for judging a file by itself: it may be for another machine, and the
+// documentationAddresses belong to nobody (RFC 5737, RFC 3849, RFC 9637). No service range holds all of one family.
+var documentationAddresses = []netip.Addr{
+	netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("203.0.113.1"),
+	netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("3fff::1"),
+}
+
+// StandIn are the facts of a machine that suits the configuration, for judging it by itself: it may be for another machine, and the
 // network is not asked. token makes bootstrap tokens.
 func (c *Config) StandIn(token func() (string, error)) Dynamic {
-	d := Dynamic{
-		Hostname: "node", AdvertiseAddress: documentationIPv4, CRISocket: "unix:///var/run/containerd/containerd.sock",
+	services := c.ServiceCIDRs()
+	if len(services) == 0 {
+		services, _ = ParseCIDRs(DefaultServiceSubnet)
+	}
+	return Dynamic{
+		Hostname: placeholderNode, AdvertiseAddress: outside(services), CRISocket: "unix:///var/run/containerd/containerd.sock",
 		Token: token, Version: standInVersion(c.Cluster.KubernetesVersion),
 	}
-	if cidrs := c.ServiceCIDRs(); len(cidrs) > 0 && cidrs[0].Addr().Is6() {
-		d.AdvertiseAddress = documentationIPv6
+}
+
+// outside is an address in none of the networks, of the family of the first.
+func outside(networks []netip.Prefix) string {
+	for _, a := range documentationAddresses {
+		if a.Is4() == networks[0].Addr().Is4() && !slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) }) {
+			return a.String()
+		}
 	}
-	return d
+	return documentationAddresses[0].String() // the networks are too large, and are refused for that
 }
 
 // StandIn is the same for a whole file.

@@ -59,15 +59,12 @@ func (t BootstrapTokenString) String() string {
 // MarshalJSON writes "id.secret".
 func (t BootstrapTokenString) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
 
-// UnmarshalJSON reads "id.secret"; its errors do not repeat the secret.
+// UnmarshalJSON reads "id.secret"; its errors do not repeat the secret. An empty text is an error, too: whoever wants a random token
+// leaves the field out.
 func (t *BootstrapTokenString) UnmarshalJSON(b []byte) error {
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {
 		return errTokenForm
-	}
-	if s == "" {
-		*t = BootstrapTokenString{}
-		return nil
 	}
 	id, secret, err := ParseToken(s)
 	if err != nil {

@@ -31,7 +31,7 @@ type Version struct {
 // ParseVersion reads "v1.37.2", with or without the v, with or without pre-release and build parts. It refuses labels.
 func ParseVersion(s string) (Version, error) {
 	v, err := version.ParseSemantic(s)
-	if err != nil || v.Minor() > 1<<16 || v.Patch() > 1<<16 || v.Major() > 1<<16 {
+	if err != nil || strings.TrimSpace(s) != s || v.Minor() > 1<<16 || v.Patch() > 1<<16 || v.Major() > 1<<16 {
 		return Version{}, fmt.Errorf("cannot read version %q: want the form v1.37.2", s)
 	}
 	return Version{int(v.Major()), int(v.Minor()), int(v.Patch()), v.PreRelease(), v.BuildMetadata()}, nil
