@@ -45,17 +45,21 @@ shell: bed ## a shell in a machine (NODE=w1)
 kubectl: bed ## kubectl with the cluster that is up (ARGS="get nodes")
 	@$(BED) kubectl $(ARGS)
 
-test: vet test-race e2e ## everything: vet, unit, golden and script tests with the race detector, real machines
+test: vet components test-race e2e ## everything: vet, unit, golden and script tests with the race detector, real machines
 
 test-unit: ## unit, golden and script tests: no root, no components
 	go test ./...
+
+# Before the tests: some of them give the same input to real kubeadm, where there is one.
+.PHONY: components
+components: bed
+	@$(BED) build
 
 .PHONY: test-race
 test-race:
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
-e2e: bed ## tests on real machines (RUN=TestInit; ROUNDS=10: how often TestJoinAtOnce and TestResetAgain repeat)
-	@$(BED) build
+e2e: components ## tests on real machines (RUN=TestInit; ROUNDS=10: how often TestJoinAtOnce and TestResetAgain repeat)
 	KUBEWRIGHT_E2E=1 KUBEWRIGHT_ROUNDS=$(ROUNDS) go test -p 1 -count=1 -timeout 80m -run '$(RUN)' ./test/bed ./test/e2e/...
 
 # Inputs that are found go to testdata/fuzz of their package: keep them with what mends it.
@@ -67,8 +71,7 @@ fuzz: ## feeds each reader damaged input for a while (FUZZTIME=30s, RUN=FuzzHist
 		done; \
 	done
 
-test-faults: bed ## kills init, join and reset at more than a hundred points on real machines, fills disks, and prints a table (SEED=2 PART=1/4)
-	@$(BED) build
+test-faults: components ## kills init, join and reset at more than a hundred points on real machines, fills disks, and prints a table (SEED=2 PART=1/4)
 	KUBEWRIGHT_E2E=1 KUBEWRIGHT_FAULTS=all KUBEWRIGHT_FAULTS_SEED=$(SEED) KUBEWRIGHT_FAULTS_PART=$(PART) \
 		go test -p 1 -count=1 -v -timeout 240m -run '$(if $(filter .,$(RUN)),TestFaults,$(RUN))' ./test/e2e
 
