@@ -33,6 +33,7 @@ type recording struct {
 // addTimeline gives a command --timeline.
 func (f *runFlags) addTimeline(s *pflag.FlagSet) {
 	s.StringVar(&f.timeline, "timeline", "", "write into this file (.svg or .json) what took how long, and when each component was there")
+	ownFlags(s, "timeline")
 }
 
 // record begins the recording that --timeline asks for.
