@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -86,6 +88,10 @@ func (f *renewFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, ro
 			out.warn([]string{r.Name + ": " + note})
 		}
 	}
+	if r := s.facts.Renewing; r.NoRestart && len(r.Readers) > 0 {
+		out.warn([]string{"these read what is renewed, and are not restarted: " + strings.Join(r.Readers, ", ") +
+			"\nthe API server and etcd take new certificates by themselves, the others when they are restarted"})
+	}
 	return f.execute(ctx, env, s, p, list, out, func(changes int) error { return f.closing(s, changes, out) })
 }
 
@@ -159,12 +165,10 @@ func (f *renewFlags) closing(s *session, changes int, out *reporter) error {
 	for _, it := range r.Renewals {
 		out.line("%s", outcome(it))
 	}
-	switch {
-	case r.NoRestart && len(r.Readers) > 0:
-		out.line("\nThese read what is renewed, and were not restarted: %s.\nThe API server and etcd take new certificates by themselves; the others go on with the old ones until they are restarted.",
-			strings.Join(r.Readers, ", "))
-	case changes > 0 && !f.elsewhere():
-		out.line("\nCopies of the kubeconfigs, as ~/.kube/config, are good until the old certificates expire.")
+	if changes > 0 && !f.elsewhere() && slices.ContainsFunc(r.Renewals, func(it pki.Renewal) bool {
+		return it.Name == path.Base(config.AdminKubeconfig) && it.Outcome == pki.Renewed
+	}) {
+		out.line("\nCopies of admin.conf, as ~/.kube/config, are good until the old certificate expires.")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -221,6 +222,36 @@ func TestRenewLeavesAlone(t *testing.T) {
 	if strings.Contains(stdout, "PRIVATE KEY") || strings.Contains(stdout, "client-key-data") {
 		t.Error("the events have keys in them")
 	}
+}
+
+// What is renewed keeps its mode and its owner, and is written where a link leads.
+func TestRenewInPlace(t *testing.T) {
+	m, _ := newNode(t)
+	const key, crt, conf, moved = "/etc/kubernetes/pki/apiserver.key", "/etc/kubernetes/pki/apiserver.crt", "/etc/kubernetes/scheduler.conf", "/data/apiserver.crt"
+	if err := errors.Join(os.Chmod(m.host.Root+key, 0o640), os.Chmod(m.host.Root+conf, 0o640), os.Chmod(m.host.Root+manifestOf(config.Scheduler), 0o644),
+		os.Mkdir(m.host.Root+"/data", 0o755), os.Rename(m.host.Root+crt, m.host.Root+moved), os.Symlink("../../../data/apiserver.crt", m.host.Root+crt)); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chown(m.host.Root+key, 0, 2000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := m.tree()
+	joined(t, m, "certs", "renew", "all")
+	after := m.tree()
+	for _, path := range []string{key, conf, moved, manifestOf(config.Scheduler)} {
+		was, _, _ := strings.Cut(before[path], " ")
+		is, _, _ := strings.Cut(after[path], " ")
+		if owner := strings.Fields(before[path])[1]; is != was || strings.Fields(after[path])[1] != owner || before[path] == after[path] {
+			t.Errorf("%s is %.30q now, and was %.30q", path, after[path], before[path])
+		}
+	}
+	if before[crt] != after[crt] || !strings.HasPrefix(after[crt], "L") {
+		t.Errorf("the link is %.30q now", after[crt])
+	}
+	m.rollback()
+	m.same(before)
 }
 
 // Nothing is renewed where nobody would restart what reads it.

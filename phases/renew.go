@@ -75,6 +75,9 @@ func renewCertificates(ctx context.Context, f *Facts) ([]plan.Step, error) {
 		for _, file := range r.Files {
 			step := fileStep(file)
 			step.Secret = true // the text of a certificate that is made anew by the next run tells nobody anything
+			if step, err = inPlace(f, step); err != nil {
+				return nil, err
+			}
 			steps = append(steps, step)
 		}
 	}
@@ -126,22 +129,45 @@ func restartReader(f *Facts, component string) ([]plan.Step, error) {
 	if r.NoRestart {
 		return nil, nil
 	}
-	info, err := f.Host.StatFollow(path)
-	if err != nil {
-		return nil, err
-	}
 	if data, err = manifests.WithHash(data, f.PKI.Hash(files...)); err != nil {
 		return nil, fmt.Errorf("cannot change %s: %w", path, err)
 	}
+	step, err := inPlace(f, plan.File{Path: path, Mode: 0o600, Data: data, Why: "has the kubelet restart it"})
+	if err != nil {
+		return nil, err
+	}
 	r.pods = append(r.pods, pod)
-	steps := []plan.Step{plan.File{
-		Path: path, Mode: info.Mode.Perm(), UID: info.UID, GID: info.GID, Data: data, Why: "has the kubelet restart it",
-	}}
+	steps := []plan.Step{step}
 	if wait, ok := waitStarted(f, pod, cluster.ReadyProbeOf, watchPods(newLooker(f))); ok && !r.together {
 		steps = append(steps, wait)
 	}
 	return steps, nil
 }
+
+// inPlace is a file that keeps the mode and the owner of the one that is there, as components that do not run as root need it, and that
+// is written where a symbolic link leads.
+func inPlace(f *Facts, file plan.File) (plan.File, error) {
+	for followed := range maxLinks {
+		info, err := f.Host.Stat(file.Path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && followed == 0:
+			return file, nil
+		case err != nil:
+			return file, err
+		case info.Link == "":
+			file.Mode, file.UID, file.GID = info.Mode.Perm(), info.UID, info.GID
+			return file, nil
+		case filepath.IsAbs(info.Link):
+			file.Path = info.Link
+		default:
+			file.Path = filepath.Join(filepath.Dir(file.Path), info.Link)
+		}
+	}
+	return file, fmt.Errorf("cannot write %s: its symbolic links lead nowhere", file.Path)
+}
+
+// maxLinks is how many symbolic links are followed one after the other.
+const maxLinks = 8
 
 // renews says that one of the files is renewed.
 func (r *Renewing) renews(files []string) bool {
