@@ -15,7 +15,7 @@ import (
 func TestVerdicts(t *testing.T) {
 	k := findKubeadm(t)
 	skipWithoutFacts(t)
-	docs := sample(documents(t), 8)
+	docs := sample(documents(t), 10)
 	dir := openDir(t)
 	var mu sync.Mutex
 	used, taken := map[int]int{}, 0
