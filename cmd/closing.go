@@ -22,7 +22,7 @@ func (f *initFlags) closing(ctx context.Context, s *session, changes int, out *r
 		if out.json == nil {
 			out.line("Written below %s: %d changes.", f.root, changes)
 		}
-		out.result(changes, nil)
+		out.result(changes, event{Path: f.root})
 		return nil
 	}
 	uploaded := f.phase == "upload-certs" && f.uploadCerts && changes > 0
@@ -37,7 +37,7 @@ func (f *initFlags) closing(ctx context.Context, s *session, changes int, out *r
 			return err
 		}
 		if out.json != nil {
-			out.result(changes, newNext(c))
+			out.result(changes, event{Next: newNext(c)})
 			return nil
 		}
 		text, err := templates.InitClosing(c)
@@ -47,12 +47,12 @@ func (f *initFlags) closing(ctx context.Context, s *session, changes int, out *r
 		_, err = fmt.Fprint(out.out, text)
 		return err
 	case uploaded && out.json != nil:
-		out.result(changes, &next{CertificateKey: f.shownKey(s.facts)})
+		out.result(changes, event{Next: &next{CertificateKey: f.shownKey(s.facts)}})
 		return nil
 	case changes == 0 && out.json == nil:
 		out.line("Nothing to do: everything is as it should be.")
 	}
-	out.result(changes, nil)
+	out.result(changes, event{})
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/phases"
@@ -31,7 +32,7 @@ func newCompletion(env *Env) *cobra.Command {
 
 func complete(env *Env, root *cobra.Command, args []string) error {
 	if len(args) != 1 || !slices.Contains(shells, args[0]) {
-		return fmt.Errorf("cannot print a completion script: name one shell: %s", orList(shells))
+		return cause.Usage.Mark(fmt.Errorf("cannot print a completion script: name one shell: %s", orList(shells)))
 	}
 	switch args[0] {
 	case "bash":

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,14 +9,15 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/plan"
 	"github.com/kubewright/kubewright/templates"
 )
 
-// event is one line of -o json.
+// event is one line of -o json, or one document of -o yaml. docs/events.schema.json describes it.
 type event struct {
-	// Event is phase, step, manifest, warning, result or error.
+	// Event is phase, step, manifest, warning, result or error. The last one of a run is result or error.
 	Event   string  `json:"event"`
 	Phase   string  `json:"phase,omitempty"`
 	Step    string  `json:"step,omitempty"`
@@ -37,6 +39,15 @@ type event struct {
 	Node string `json:"node,omitempty"`
 	// Certificates are with the result of certs renew: what has become of each.
 	Certificates []renewed `json:"certificates,omitempty"`
+	// Run is with the result and the error of a run that has a record: its name for history.
+	Run string `json:"run,omitempty"`
+	// Moved is with the result of reset and rollback: where etcd's data is now.
+	Moved []string `json:"moved,omitempty"`
+	// LeftAlone is with the result of reset: what a user may look for among what it takes away.
+	LeftAlone []string `json:"leftAlone,omitempty"`
+	// Cause and ExitCode are with an error.
+	Cause    cause.Cause `json:"cause,omitempty"`
+	ExitCode int         `json:"exitCode,omitempty"`
 	// Next is with the result of a whole init, of the phases show-join-command and upload-certs, and of the join of a control plane.
 	Next *next `json:"next,omitempty"`
 }
@@ -67,18 +78,28 @@ func newNext(c templates.Closing) *next {
 	return n
 }
 
+// events prints values for machines, each by itself.
 type events struct {
-	w  io.Writer
-	mu sync.Mutex
+	w io.Writer
+	// yaml says that each value is a YAML document, else it is a line of JSON.
+	yaml bool
+	mu   sync.Mutex
 }
+
+// newEvents prints on stdout in the form json or yaml.
+func newEvents(env *Env, form string) *events { return &events{w: env.Stdout, yaml: form == "yaml"} }
 
 func (e *events) emit(ev event) { e.object(ev) }
 
-// object prints one value on a line of its own.
+// object prints one value, whose JSON fields keep their order in YAML.
 func (e *events) object(v any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	data, err := json.Marshal(v)
+	if err == nil && e.yaml {
+		data, err = orderedYAML(data)
+		data = append([]byte("---\n"), bytes.TrimSuffix(data, []byte("\n"))...)
+	}
 	if err != nil {
 		return
 	}

@@ -2,9 +2,11 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/phases"
 	"github.com/kubewright/kubewright/plan"
@@ -19,15 +21,23 @@ func (f *runFlags) begin(ctx context.Context, env *Env, h *host.Host, list phase
 		if !h.Exists("/") { // it is made once the plan is
 			return func() {}, nil
 		}
-		return h.Lock(ctx, "kubewright "+list.Name)
+		return lock(ctx, h, list)
 	}
 	if !env.Machine.Root() {
 		if len(list.Phases) == 1 && list.Phases[0].Name != "preflight" { // one phase may write where this user may write
 			return func() {}, nil
 		}
-		return nil, fmt.Errorf("cannot run %s: it changes the machine, which takes root; --dry-run and --root DIR do not", list.Name)
+		return nil, cause.Preflight.Mark(fmt.Errorf("cannot run %s: it changes the machine, which takes root; --dry-run and --root DIR do not", list.Name))
 	}
-	return h.Lock(ctx, "kubewright "+list.Name)
+	return lock(ctx, h, list)
+}
+
+func lock(ctx context.Context, h *host.Host, list phases.Command) (unlock func(), err error) {
+	unlock, err = h.Lock(ctx, "kubewright "+list.Name)
+	if errors.Is(err, host.ErrLocked) {
+		err = cause.Busy.Mark(err)
+	}
+	return unlock, err
 }
 
 // plan asks the phases what should be. Nothing is changed.
@@ -79,6 +89,9 @@ func (f *runFlags) execute(ctx context.Context, env *Env, s *session, p plan.Pla
 		r.API = func(context.Context) (plan.API, error) { return s.facts.Client(s.facts.AdminKubeconfig) }
 	}
 	changes, err := s.run(ctx, &r, p)
+	if r.Journal != nil && r.Journal.Dir() != "" {
+		env.run = r.Journal.ID()
+	}
 	if ended := ended(ctx, err, r.Journal); err == nil && ended != nil {
 		return ended
 	}
@@ -125,8 +138,9 @@ func (f *runFlags) meet(ctx context.Context, env *Env, s *session) {
 
 // interrupted adds the ways on to the error of a run that had begun.
 func interrupted(ctx context.Context, err error, j *plan.Journal) error {
+	why := cause.Incomplete
 	if ctx.Err() != nil {
-		err = fmt.Errorf("stopped: %w", err)
+		why, err = cause.Interrupted, fmt.Errorf("stopped: %w", err)
 	}
 	hint := "what is done stays; to carry on, run the same command again"
 	if j != nil && j.Dir() != "" {
@@ -135,5 +149,5 @@ func interrupted(ctx context.Context, err error, j *plan.Journal) error {
 		}
 		hint += "\nwhat this run has done: kubewright history " + j.ID()
 	}
-	return fmt.Errorf("%w\n%s", err, hint)
+	return why.Mark(fmt.Errorf("%w\n%s", err, hint))
 }

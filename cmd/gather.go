@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
@@ -128,7 +130,7 @@ func (f *initFlags) certificateKeyFor(facts *phases.Facts) error {
 	if given := facts.Config.Init.CertificateKey; given != "" {
 		key, err := hex.DecodeString(given)
 		if err != nil {
-			return fmt.Errorf("cannot use the certificate key: it is not hexadecimal")
+			return cause.Usage.Mark(errors.New("cannot use the certificate key: it is not hexadecimal"))
 		}
 		facts.CertificateKey, facts.CertificateKeyGiven = key, true
 		return nil

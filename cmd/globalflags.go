@@ -15,6 +15,7 @@ func (f *globalFlags) add(env *Env, s *pflag.FlagSet) {
 
 // enter changes the root of the process before a command runs.
 func (f *globalFlags) enter(env *Env) error {
+	env.entered = true
 	if f.rootfs == "" {
 		return nil
 	}

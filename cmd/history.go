@@ -1,10 +1,8 @@
 package cmd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -32,12 +30,12 @@ func newHistory(env *Env) *cobra.Command {
 		Args: takes(1, "the name of one run"),
 		RunE: func(_ *cobra.Command, args []string) error { return f.run(env, first(args)) },
 	}
-	c.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
+	c.Flags().StringVarP(&f.output, "output", "o", "text", "text, json or yaml")
 	return ownCommand(c)
 }
 
 func (f *historyFlags) run(env *Env, name string) error {
-	if err := checkOutput(f.output, "text", "json"); err != nil {
+	if err := checkOutput(f.output, "text", "json", "yaml"); err != nil {
 		return err
 	}
 	runs, err := allRuns(env.Machine.Host("/"))
@@ -53,16 +51,16 @@ func (f *historyFlags) run(env *Env, name string) error {
 		if err != nil {
 			return err
 		}
-		if f.output == "json" {
-			return printJSON(env.Stdout, one)
+		if f.output != "text" {
+			return printValue(env, f.output, one)
 		}
 		return f.steps(env, one)
 	}
-	if f.output == "json" {
+	if f.output != "text" {
 		for i := range list {
 			list[i].Steps, list[i].Phases = nil, nil
 		}
-		return printJSON(env.Stdout, list)
+		return printValue(env, f.output, list)
 	}
 	return f.table(env, list)
 }
@@ -194,13 +192,4 @@ func orUnknown(version string) string {
 		return "of an unknown version"
 	}
 	return version
-}
-
-func printJSON(w io.Writer, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(w, string(data))
-	return err
 }

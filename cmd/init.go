@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/phases"
 )
 
@@ -44,10 +45,10 @@ var phaseOnly = map[string]bool{
 // run is init, or one phase of it.
 func (f *initFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command) error {
 	if err := f.runFlags.check(); err != nil {
-		return err
+		return cause.Usage.Mark(err)
 	}
 	if err := f.absolutePaths(); err != nil {
-		return err
+		return cause.Usage.Mark(err)
 	}
 	out := newReporter(env, f.runFlags)
 	var err error
@@ -64,7 +65,7 @@ func (f *initFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 	h, began := env.Machine.Host(f.root), time.Now()
 	in, err := f.load(ctx, env, h, flags)
 	if err != nil {
-		return err
+		return cause.Usage.Mark(err)
 	}
 	out.warn(in.config.Warnings)
 	if err := phases.Init().CheckSkip(in.config.Init.SkipPhases); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/manifests"
@@ -117,7 +118,7 @@ func (f *initFlags) setDefaults(ctx context.Context, env *Env, h *host.Host, fla
 	}
 	var err error
 	if d.AdvertiseAddress, err = chooseAddress(env, c.Init.LocalAPIEndpoint.AdvertiseAddress); err != nil {
-		return err
+		return cause.Preflight.Mark(err)
 	}
 	switch {
 	case c.Init.NodeRegistration.CRISocket != "":
@@ -125,7 +126,7 @@ func (f *initFlags) setDefaults(ctx context.Context, env *Env, h *host.Host, fla
 		d.CRISocket = host.DefaultRuntime
 	default:
 		if d.CRISocket, err = env.Machine.DetectRuntime(h); err != nil {
-			return err
+			return cause.Preflight.Mark(err)
 		}
 	}
 	d.SystemdResolved = env.Machine.Resolved(ctx, h)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/phases"
 )
 
@@ -46,7 +47,7 @@ func (f *joinFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, lis
 // runAt is join, or one phase of it.
 func (f *joinFlags) runAt(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command, endpoint string) error {
 	if err := f.runFlags.check(); err != nil {
-		return err
+		return cause.Usage.Mark(err)
 	}
 	out := newReporter(env, f.runFlags)
 	return out.finish(f.runOn(ctx, env, flags, list, endpoint, out))
@@ -56,7 +57,7 @@ func (f *joinFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, l
 	h := env.Machine.Host(f.root)
 	in, err := f.load(ctx, env, h, flags, endpoint)
 	if err != nil {
-		return err
+		return cause.Usage.Mark(err)
 	}
 	out.warn(in.join.Warnings)
 	if err := phases.Join().CheckSkip(in.join.SkipPhases); err != nil {
@@ -101,11 +102,11 @@ func (f *joinFlags) closing(s *session, changes int, out *reporter) error {
 		fmt.Fprintln(out.out, "This node has joined the cluster.") // scripts look for these words on stdout
 	}
 	if out.json != nil {
-		ev := event{Event: "result", Changes: &changes, Node: node}
+		ev := event{Node: node}
 		if f.phase == "" && s.facts.Joining.ControlPlane {
 			ev.Next = &next{Kubeconfig: s.facts.AdminKubeconfig}
 		}
-		out.json.emit(ev)
+		out.result(changes, ev)
 		return nil
 	}
 	switch {

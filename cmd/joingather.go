@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/cluster/discovery"
 	"github.com/kubewright/kubewright/config"
@@ -38,7 +39,7 @@ func (f *joinFlags) gather(ctx context.Context, env *Env, h *host.Host, in *join
 	}
 	out.warn(c.Warnings)
 	if !in.alone {
-		if err := nameFree(found, c.Init.NodeRegistration.Name, f.replaceNode != "", out); err != nil {
+		if err := cause.Refused.Mark(nameFree(found, c.Init.NodeRegistration.Name, f.replaceNode != "", out)); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +96,7 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 	}
 	input.Read = overlay(h, shared)
 	set := pki.Plan(input)
-	if err := ofCluster(set, in.join, c, found); err != nil {
+	if err := cause.Refused.Mark(ofCluster(set, in.join, c, found)); err != nil {
 		return nil, err
 	}
 	bootstrap := found.bootstrap
@@ -163,8 +164,8 @@ func sameFiles(h *host.Host, shared map[string]manifests.SharedFile) error {
 	if differ == nil {
 		return nil
 	}
-	return fmt.Errorf("cannot join as a control-plane node: these files are here, and are not those that the cluster's control-plane nodes share:\n  %s\n"+
-		"move them away if they are of another cluster", strings.Join(differ, "\n  "))
+	return cause.Refused.Mark(fmt.Errorf("cannot join as a control-plane node: these files are here, and are not those that the cluster's "+
+		"control-plane nodes share:\n  %s\nmove them away if they are of another cluster", strings.Join(differ, "\n  ")))
 }
 
 // ofCluster refuses a CA on this machine that is not the cluster's: all that it signs would be refused.
@@ -192,7 +193,7 @@ func (f *joinFlags) sharedCerts(ctx context.Context, j *config.Join, c *config.C
 	}
 	key, err := hex.DecodeString(j.ControlPlane.CertificateKey)
 	if err != nil {
-		return nil, errors.New("cannot use the certificate key: it is not hexadecimal")
+		return nil, cause.Usage.Mark(errors.New("cannot use the certificate key: it is not hexadecimal"))
 	}
 	secret, err := found.client.CertsSecret(ctx)
 	if err != nil && !apierrors.IsForbidden(err) { // the right to read it comes with the upload

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/manifests"
@@ -85,12 +86,12 @@ func (f *joinFlags) askMachine(ctx context.Context, env *Env, h *host.Host, j *c
 	}
 	if cp := j.ControlPlane; cp != nil {
 		if d.AdvertiseAddress, err = chooseAddress(env, cp.LocalAPIEndpoint.AdvertiseAddress); err != nil {
-			return d, err
+			return d, cause.Preflight.Mark(err)
 		}
 	}
 	if j.NodeRegistration.CRISocket == "" {
 		if d.CRISocket, err = env.Machine.DetectRuntime(h); err != nil {
-			return d, err
+			return d, cause.Preflight.Mark(err)
 		}
 	}
 	d.SystemdResolved = env.Machine.Resolved(ctx, h)

@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/cluster/discovery"
 	"github.com/kubewright/kubewright/config"
@@ -112,12 +113,12 @@ func (f *joinFlags) belongs(ctx context.Context, h *host.Host, j *config.Join, f
 		return nil, m, nil
 	}
 	if m.node == "" {
-		return nil, m, fmt.Errorf("cannot join as node %s: %s holds credentials for this cluster that are not a node's (those of %s<name>)\n"+
-			"reset the machine first", name, config.KubeletKubeconfig, cluster.NodeUser)
+		return nil, m, cause.Refused.Mark(fmt.Errorf("cannot join as node %s: %s holds credentials for this cluster that are not a "+
+			"node's (those of %s<name>)\nreset the machine first", name, config.KubeletKubeconfig, cluster.NodeUser))
 	}
 	if m.node != name {
-		return nil, m, fmt.Errorf("cannot join as node %s: this machine is node %s of that cluster already (%s)\n"+
-			"join with --node-name %[2]s; or reset the machine first", name, m.node, config.KubeletKubeconfig)
+		return nil, m, cause.Refused.Mark(fmt.Errorf("cannot join as node %s: this machine is node %s of that cluster already (%s)\n"+
+			"join with --node-name %[2]s; or reset the machine first", name, m.node, config.KubeletKubeconfig))
 	}
 	return &discovered{client: client, ca: kc.CA, server: kc.Server, member: true, before: m, asked: asked}, m, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/phases"
 )
 
@@ -84,10 +85,10 @@ func runnable(env *Env, list phases.Command, f command, c *cobra.Command, name s
 // needsSub is the error of a command that only groups others.
 func needsSub(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+		return cause.Usage.Mark(fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath()))
 	}
 	_ = c.Help()
-	return fmt.Errorf("cannot run %q alone: name one of its sub-commands", c.CommandPath())
+	return cause.Usage.Mark(fmt.Errorf("cannot run %q alone: name one of its sub-commands", c.CommandPath()))
 }
 
 // phaseTable lists the phases for help.

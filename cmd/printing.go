@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/kubewright/kubewright/cause"
 )
 
 // printing are the flags of a command that prints objects in any form that kubectl and kubeadm know, besides its own text. The
@@ -44,6 +46,10 @@ func (p *printing) text() bool { return p.output == "text" }
 
 // check says whether the form is known and its template is good, before anything is done for it.
 func (p *printing) check() error {
+	return cause.Usage.Mark(p.read())
+}
+
+func (p *printing) read() error {
 	form, template, given := strings.Cut(p.output, "=")
 	form = strings.ToLower(form)
 	switch {

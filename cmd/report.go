@@ -12,9 +12,10 @@ import (
 	"github.com/kubewright/kubewright/preflight"
 )
 
-// reporter prints what a run does: one line for each phase on stderr, or one JSON event for each thing on stdout.
+// reporter prints what a run does: one line for each phase on stderr, or one event, as JSON or YAML, for each thing on stdout.
 type reporter struct {
 	out, err io.Writer
+	env      *Env
 	json     *events
 	program  Program
 	verbose  int
@@ -25,23 +26,19 @@ type reporter struct {
 }
 
 func newReporter(env *Env, f runFlags) *reporter {
-	r := &reporter{out: env.Stdout, err: env.Stderr, program: env.program(), verbose: env.verbose, paint: newPainter(env)}
-	if f.output == "json" {
-		r.json = &events{w: env.Stdout}
+	r := &reporter{env: env, out: env.Stdout, err: env.Stderr, program: env.program(), verbose: env.verbose, paint: newPainter(env)}
+	if f.output != "text" {
+		r.json = newEvents(env, f.output)
 	} else if env.Terminal {
 		r.live = newSpinner(env.Stderr)
 	}
 	return r
 }
 
-// finish closes the report with the run's error.
+// finish closes the report before the run's error is told.
 func (r *reporter) finish(err error) error {
 	r.live.stop()
-	if err == nil || r.json == nil {
-		return err
-	}
-	r.json.emit(event{Event: "error", Message: r.program.says(err.Error())})
-	return printedError{err}
+	return err
 }
 
 // line prints to stderr without disturbing the spinner.
@@ -138,10 +135,18 @@ func because(c plan.Change) string {
 	return ": " + c.Why
 }
 
-// result is the last event of a run that went well; text has said it already.
-func (r *reporter) result(changes int, n *next) {
+// moved says where etcd's data is now.
+func (r *reporter) moved(dirs []string) {
+	for _, dir := range dirs {
+		r.line("etcd's data is in %s now. Delete it when nobody needs it any more.", dir)
+	}
+}
+
+// result is the last event of a run that went well, with what there is to tell in it; text has said it already.
+func (r *reporter) result(changes int, ev event) {
 	if r.json != nil {
-		r.json.emit(event{Event: "result", Changes: &changes, Next: n})
+		ev.Event, ev.Changes, ev.Run = "result", &changes, r.env.run
+		r.json.emit(ev)
 	}
 }
 
@@ -152,7 +157,7 @@ func (r *reporter) plan(items []plan.Item) error {
 			r.json.step(it)
 		}
 		n := plan.Changes(items)
-		r.json.emit(event{Event: "result", Changes: &n, DryRun: true, Message: plan.Summary(items)})
+		r.result(n, event{DryRun: true, Message: plan.Summary(items)})
 		return nil
 	}
 	text := plan.Text(items, plan.TextOptions{Verbose: r.verbose > 0, Paint: r.paint.kind})

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/phases"
 	"github.com/kubewright/kubewright/plan"
@@ -37,10 +38,10 @@ func newReset(env *Env) *cobra.Command {
 // run is reset, or one phase of it.
 func (f *resetFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command) error {
 	if err := f.runFlags.check(); err != nil {
-		return err
+		return cause.Usage.Mark(err)
 	}
 	if f.elsewhere() {
-		return errors.New("cannot use --root with reset: it is about this machine, not about files alone; use --dry-run to see what would go")
+		return cause.Usage.Mark(errors.New("cannot use --root with reset: it is about this machine, not about files alone; use --dry-run to see what would go"))
 	}
 	out := newReporter(env, f.runFlags)
 	return out.finish(f.runOn(ctx, env, flags, list, out))
@@ -50,7 +51,7 @@ func (f *resetFlags) runOn(ctx context.Context, env *Env, flags *pflag.FlagSet, 
 	h := env.Machine.Host(f.root)
 	c, err := f.load(env, flags)
 	if err != nil {
-		return err
+		return cause.Usage.Mark(err)
 	}
 	out.warn(c.Warnings)
 	if err := phases.Reset().CheckSkip(c.SkipPhases); err != nil {
@@ -98,8 +99,15 @@ func (f *resetFlags) closing(env *Env, s *session, changes int, out *reporter) e
 			return err
 		}
 	}
+	var left, moved []string
+	if f.runs("cleanup-node") {
+		left = leftAlone(env, s)
+	}
+	if e := s.facts.Resetting.Etcd; e != nil {
+		moved = slices.DeleteFunc(slices.Clone(e.MovedTo), func(dir string) bool { return !s.host.Exists(dir) })
+	}
 	if out.json != nil {
-		out.json.emit(event{Event: "result", Changes: &changes, Node: s.facts.Resetting.Node})
+		out.result(changes, event{Node: s.facts.Resetting.Node, LeftAlone: left, Moved: moved})
 		return nil
 	}
 	if changes == 0 {
@@ -107,18 +115,10 @@ func (f *resetFlags) closing(env *Env, s *session, changes int, out *reporter) e
 	} else if f.phase == "" {
 		out.line("\nThis machine is no node any more.")
 	}
-	if f.runs("cleanup-node") {
-		for _, left := range leftAlone(env, s) {
-			out.line("Left alone: %s", left)
-		}
+	for _, what := range left {
+		out.line("Left alone: %s", what)
 	}
-	if e := s.facts.Resetting.Etcd; e != nil {
-		for _, dir := range e.MovedTo {
-			if s.host.Exists(dir) {
-				out.line("etcd's data is in %s now. Delete it when nobody needs it any more.", dir)
-			}
-		}
-	}
+	out.moved(moved)
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 )
@@ -194,7 +195,7 @@ func TestResetAsks(t *testing.T) {
 	before := m.tree()
 	for _, m.answers = range []string{"", "n\n", "\n", "yikes\n"} {
 		code, _, stderr := m.run("reset")
-		if code != 1 || !strings.Contains(stderr, "Are you sure? [y/N]") || !strings.Contains(stderr, "nothing was changed") {
+		if code != cause.Refused.Exit() || !strings.Contains(stderr, "Are you sure? [y/N]") || !strings.Contains(stderr, "nothing was changed") {
 			t.Errorf("%q: exit code %d\n%s", m.answers, code, stderr)
 		}
 		m.same(before)
@@ -238,7 +239,7 @@ func TestResetFailures(t *testing.T) {
 		}
 	}
 	left := slices.DeleteFunc(slices.Sorted(maps.Keys(m.tree())), func(path string) bool { return !strings.HasPrefix(path, "/etc/kubernetes/") })
-	if code != 1 || len(left) > 0 || t.Failed() {
+	if code != cause.Incomplete.Exit() || len(left) > 0 || t.Failed() {
 		t.Errorf("exit code %d, left: %v\n%s", code, left, stderr)
 	}
 	m.systemd.Fail("stop", config.KubeletService, "")
@@ -254,7 +255,7 @@ func TestResetDamagedJournal(t *testing.T) {
 	m.write("/var/lib/kubewright/runs/20200102T030405.000Z-init/journal.jsonl", []byte("{\n{}\n"))
 	before := m.tree()
 	code, _, stderr := m.run("reset", "-f")
-	if code != 1 || !strings.Contains(stderr, "20200102T030405.000Z-init/journal.jsonl: line 1 is damaged") || !strings.Contains(stderr, "move /var/lib/kubewright/runs away") {
+	if code != cause.Refused.Exit() || !strings.Contains(stderr, "20200102T030405.000Z-init/journal.jsonl: line 1 is damaged") || !strings.Contains(stderr, "move /var/lib/kubewright/runs away") {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
 	m.same(before)
@@ -269,12 +270,13 @@ func TestResetErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		want string
+		why  cause.Cause
 	}{
-		"skip":       {[]string{"--skip-phases", "cleanup"}, `cannot skip phase "cleanup"`},
-		"root":       {[]string{"--root", "/x"}, "cannot use --root with reset"},
-		"cert-dir":   {[]string{"--cert-dir", "pki"}, "certificatesDir"},
-		"kubeconfig": {[]string{"--kubeconfig", "/none"}, "/none"},
-		"json":       {[]string{"-o", "json"}, "--force"},
+		"skip":       {[]string{"--skip-phases", "cleanup"}, `cannot skip phase "cleanup"`, cause.Usage},
+		"root":       {[]string{"--root", "/x"}, "cannot use --root with reset", cause.Usage},
+		"cert-dir":   {[]string{"--cert-dir", "pki"}, "certificatesDir", cause.Usage},
+		"kubeconfig": {[]string{"--kubeconfig", "/none"}, "/none", cause.Other},
+		"json":       {[]string{"-o", "json"}, "--force", cause.Refused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := append([]string{"reset"}, c.args...)
@@ -282,7 +284,7 @@ func TestResetErrors(t *testing.T) {
 				args = append(args, "-f")
 			}
 			code, stdout, stderr := m.run(args...)
-			if code != 1 || !strings.Contains(stdout+stderr, c.want) {
+			if code != c.why.Exit() || !strings.Contains(stdout+stderr, c.want) {
 				t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 			}
 			m.same(before)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/phases"
 )
 
@@ -51,7 +52,7 @@ func (f *resetFlags) beforehand(facts *phases.Facts) []string {
 // confirm asks on stderr and reads the answer from stdin: y, as with kubeadm, or yes.
 func confirm(env *Env, out *reporter, what string) error {
 	if out.json != nil {
-		return errors.New("cannot ask whether to go on: the output is JSON\nsay so with --force")
+		return cause.Refused.Mark(errors.New("cannot ask whether to go on: the output is for machines\nsay so with --force"))
 	}
 	out.line("%s", what)
 	fmt.Fprint(env.Stderr, "Are you sure? [y/N]: ")
@@ -62,5 +63,5 @@ func confirm(env *Env, out *reporter, what string) error {
 	if err != nil && answer == "" {
 		fmt.Fprintln(env.Stderr)
 	}
-	return errors.New("stopped, and nothing was changed: the answer was not y\nto go on without being asked: --force")
+	return cause.Refused.Mark(errors.New("stopped, and nothing was changed: the answer was not y\nto go on without being asked: --force"))
 }

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/etcd"
@@ -31,12 +32,12 @@ func (f *resetFlags) etcdMember(ctx context.Context, s *session) (*phases.EtcdMe
 	}
 	pod := &corev1.Pod{}
 	if err := yaml.Unmarshal(data, pod); err != nil || len(pod.Spec.Containers) == 0 {
-		return nil, fmt.Errorf("cannot tell what etcd on this machine is: %s is no manifest of a pod\n"+
-			"mend it, or move it away if its data is not needed any more", manifest)
+		return nil, cause.Refused.Mark(fmt.Errorf("cannot tell what etcd on this machine is: %s is no manifest of a pod\n"+
+			"mend it, or move it away if its data is not needed any more", manifest))
 	}
 	dirs := phases.EtcdDataDirs(pod)
 	if len(dirs) == 0 {
-		return nil, fmt.Errorf("cannot tell where etcd keeps its data: %s does not say it", manifest)
+		return nil, cause.Refused.Mark(fmt.Errorf("cannot tell where etcd keeps its data: %s does not say it", manifest))
 	}
 	known, err := f.knownOfEtcd(ctx, s, pod, dirs[0])
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/etcd/etcdtest"
 	"github.com/kubewright/kubewright/host"
@@ -185,7 +186,7 @@ func TestResetRefused(t *testing.T) {
 	e.Unlock()
 	for name, args := range map[string][]string{"all": {"reset", "-f"}, "phase": {"reset", "phase", "remove-etcd-member"}} {
 		code, _, stderr := m.run(args...)
-		if code != 1 || !strings.Contains(stderr, "no quorum") || !strings.Contains(stderr, "--force-data-loss") {
+		if code != cause.Refused.Exit() || !strings.Contains(stderr, "no quorum") || !strings.Contains(stderr, "--force-data-loss") {
 			t.Errorf("%s: exit code %d\n%s", name, code, stderr)
 		}
 		m.same(before)
@@ -213,7 +214,7 @@ func TestResetSilence(t *testing.T) {
 	}
 	e.Unlock()
 	code, _, stderr := m.run("reset", "-f")
-	if code != 1 || !strings.Contains(stderr, "cannot tell what this machine's member is") || !strings.Contains(stderr, "--force-data-loss") {
+	if code != cause.Refused.Exit() || !strings.Contains(stderr, "cannot tell what this machine's member is") || !strings.Contains(stderr, "--force-data-loss") {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
 	m.same(before)

@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
@@ -31,7 +32,8 @@ func (f *resetFlags) gather(ctx context.Context, env *Env, h *host.Host, c *conf
 	case f.dryRun && errors.Is(err, fs.ErrPermission):
 		out.warn([]string{plan.Unreadable(err) + ": what was there before init or join can't be told"})
 	default:
-		return nil, fmt.Errorf("%w\nit tells what was on this machine before init or join, and must stay\nto go by kubeadm's usual paths alone, move %s away", err, plan.RunsDir)
+		return nil, cause.Refused.Mark(fmt.Errorf("%w\nit tells what was on this machine before init or join, and must stay\n"+
+			"to go by kubeadm's usual paths alone, move %s away", err, plan.RunsDir))
 	}
 	if f.only != nil {
 		runs = f.only

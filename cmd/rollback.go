@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/phases"
@@ -39,13 +40,13 @@ func newRollback(env *Env) *cobra.Command {
 	s.BoolVarP(&f.force, "force", "f", false, "do not ask")
 	s.BoolVar(&f.forceDataLoss, "force-data-loss", false, "take this member out of etcd although the others lose their quorum, or none of them answers")
 	s.BoolVar(&f.wipeEtcd, "wipe-etcd", false, "delete the data of an etcd that the run has started, instead of moving it aside")
-	s.StringVarP(&f.output, "output", "o", "text", "text, or json: one event per line")
+	s.StringVarP(&f.output, "output", "o", "text", "text, or json or yaml: one event for each thing that happens")
 	return ownCommand(c)
 }
 
 func (f *rollbackFlags) run(ctx context.Context, env *Env) error {
 	if err := f.check(); err != nil {
-		return err
+		return cause.Usage.Mark(err)
 	}
 	out := newReporter(env, f.runFlags)
 	return out.finish(f.runOn(ctx, env, out))
@@ -68,7 +69,7 @@ func (f *rollbackFlags) runOn(ctx context.Context, env *Env, out *reporter) erro
 	}
 	last := group[len(group)-1]
 	if last.Command == phases.Reset().Name {
-		return errors.New("cannot roll back a reset: the keys that it took away are gone\nto bring it to its end: kubewright reset")
+		return cause.Refused.Mark(errors.New("cannot roll back a reset: the keys that it took away are gone\nto bring it to its end: kubewright reset"))
 	}
 	back, err := f.lookBack(ctx, env, h, group, resumed, out)
 	if back != nil && back.session != nil {
@@ -99,7 +100,7 @@ func (f *rollbackFlags) nothing(h *host.Host, runs []plan.PastRun, out *reporter
 		}
 	}
 	if out.json != nil {
-		out.result(0, nil)
+		out.result(0, event{})
 		return nil
 	}
 	out.line("Nothing to do: there is no record of a run that could be taken back.")
@@ -110,8 +111,8 @@ func (f *rollbackFlags) nothing(h *host.Host, runs []plan.PastRun, out *reporter
 // knows what to bring to its end.
 func (f *rollbackFlags) closing(h *host.Host, back *wayBack, changes int, out *reporter) error {
 	if b := back.barrier; b != nil {
-		return fmt.Errorf("cannot go back further: %s, of phase %s, can't be taken back, and what was before it stays\n"+
-			"what came after it is taken back; kubewright reset takes this machine out of its cluster", b.Step, b.Phase)
+		return cause.Refused.Mark(fmt.Errorf("cannot go back further: %s, of phase %s, can't be taken back, and what was before it stays\n"+
+			"what came after it is taken back; kubewright reset takes this machine out of its cluster", b.Step, b.Phase))
 	}
 	if err := plan.PutAway(h, back.session.takesBack); err != nil {
 		return err
@@ -129,15 +130,12 @@ func (f *rollbackFlags) closing(h *host.Host, back *wayBack, changes int, out *r
 	if err != nil {
 		return err
 	}
+	moved := slices.DeleteFunc(slices.Clone(back.movedTo()), func(dir string) bool { return !h.Exists(dir) })
 	if out.json != nil {
-		out.result(changes, nil)
+		out.result(changes, event{Moved: moved})
 		return nil
 	}
-	for _, dir := range back.movedTo() {
-		if h.Exists(dir) {
-			out.line("etcd's data is in %s now. Delete it when nobody needs it any more.", dir)
-		}
-	}
+	out.moved(moved)
 	last := back.session.takesBack[len(back.session.takesBack)-1]
 	out.line("\nThe machine is as it was before %s of %s.", last.Command, began(back.session.takesBack[0]))
 	return nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/plan"
@@ -46,7 +47,7 @@ func TestRollbackJoin(t *testing.T) {
 	m.runtime.SetPods(host.Pod{ID: "1", Namespace: "default", Name: "web"})
 	node := m.tree()
 	m.answers = "n\n"
-	if code, _, stderr := m.run("rollback"); code != 1 || !strings.Contains(stderr, "This takes back join of ") || !strings.Contains(stderr, "answer was not y") {
+	if code, _, stderr := m.run("rollback"); code != cause.Refused.Exit() || !strings.Contains(stderr, "This takes back join of ") || !strings.Contains(stderr, "answer was not y") {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
 	code, stdout, stderr := m.run("rollback", "--dry-run")
@@ -118,7 +119,7 @@ func TestRollbackForeign(t *testing.T) {
 	m.write(config.KubeletConfigFile, []byte("maxPods: 60\n"))
 	before := m.tree()
 	code, _, stderr := m.run("rollback", "--force")
-	if code != 1 || !strings.Contains(stderr, "others have changed "+config.KubeletConfigFile) {
+	if code != cause.Refused.Exit() || !strings.Contains(stderr, "others have changed "+config.KubeletConfigFile) {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
 	m.same(before)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
@@ -44,8 +45,8 @@ func (f *rollbackFlags) lookBack(ctx context.Context, env *Env, h *host.Host, gr
 		b.warnings = append(b.warnings, fmt.Sprintf("this stops at a point of no return: %s, of phase %s", rev.Barrier.Step, rev.Barrier.Phase))
 	}
 	if foreign := slices.DeleteFunc(rev.Foreign, rotated); len(foreign) > 0 {
-		err := fmt.Errorf("cannot roll back: others have changed %s since\nmove away what is there now, or put back what the run has left, and run rollback again",
-			strings.Join(foreign, ", "))
+		err := cause.Refused.Mark(fmt.Errorf("cannot roll back: others have changed %s since\n"+
+			"move away what is there now, or put back what the run has left, and run rollback again", strings.Join(foreign, ", ")))
 		if !f.dryRun {
 			return nil, err
 		}
@@ -91,7 +92,7 @@ func (f *rollbackFlags) lookBackOnNode(ctx context.Context, env *Env, h *host.Ho
 	if b.session, err = r.gather(ctx, env, h, c, pflag.NewFlagSet("", pflag.ContinueOnError), out); err != nil {
 		return err
 	}
-	if err := depended(ctx, b); err != nil {
+	if err := cause.Refused.Mark(depended(ctx, b)); err != nil {
 		if !f.dryRun {
 			return err
 		}

@@ -4,8 +4,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -29,10 +27,14 @@ type Env struct {
 	Machine Machine
 	// verbose is the level of detail that -v asks for: 1 shows every step, 2 also contents.
 	verbose int
+	// entered says that a command has begun: that its line could be read.
+	entered bool
+	// run is the name of this run's journal, once it has one.
+	run string
 }
 
-// Main runs kubewright on this machine and returns its exit code: 0, or 1 for any error, as kubeadm's. The first of args is the name
-// that the program was called by.
+// Main runs kubewright on this machine and returns its exit code: 0, or that of the cause of the error. The first of args is the
+// name that the program was called by.
 func Main(args []string) int {
 	quiet()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -53,19 +55,12 @@ func quiet() { klog.SetLoggerWithOptions(klog.Logger{}, klog.ContextualLogger(tr
 func Run(ctx context.Context, env Env, args []string) int {
 	root := newRoot(&env)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
-	var printed printedError
-	if !errors.As(err, &printed) {
-		fmt.Fprintln(env.Stderr, "error: "+env.program().says(err.Error()))
-	}
-	return 1
+	return env.fail(c, args, err)
 }
-
-// printedError is an error that the user has seen already, as an event of -o json.
-type printedError struct{ error }
 
 func newRoot(env *Env) *cobra.Command {
 	global := &globalFlags{}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/spf13/pflag"
+
+	"github.com/kubewright/kubewright/cause"
 )
 
 // runFlags are the flags of every command that changes a machine.
@@ -24,12 +26,12 @@ type runFlags struct {
 
 func (f *runFlags) add(s *pflag.FlagSet) {
 	s.StringVar(&f.root, "root", "/", "write files below this directory; systemd, the runtime and the cluster are left alone")
-	s.StringVarP(&f.output, "output", "o", "text", "text, or json: one event per line")
+	s.StringVarP(&f.output, "output", "o", "text", "text, or json or yaml: one event for each thing that happens")
 	ownFlags(s, "root", "output")
 }
 
 func (f *runFlags) check() error {
-	if err := checkOutput(f.output, "text", "json"); err != nil {
+	if err := checkOutput(f.output, "text", "json", "yaml"); err != nil {
 		return err
 	}
 	if f.root == "" {
@@ -58,5 +60,5 @@ func checkOutput(have string, forms ...string) error {
 	if slices.Contains(forms, have) {
 		return nil
 	}
-	return fmt.Errorf("cannot print as %q: --output takes %s", have, orList(forms))
+	return cause.Usage.Mark(fmt.Errorf("cannot print as %q: --output takes %s", have, orList(forms)))
 }

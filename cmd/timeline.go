@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/phases"
@@ -42,14 +43,14 @@ func (f *runFlags) record(title string) (*recording, error) {
 	case f.timeline == "":
 		return nil, nil
 	case filepath.Ext(f.timeline) != ".svg" && filepath.Ext(f.timeline) != ".json":
-		return nil, fmt.Errorf("cannot write --timeline %s: its name has to end in .svg, for a picture, or .json", f.timeline)
+		return nil, cause.Usage.Mark(fmt.Errorf("cannot write --timeline %s: its name has to end in .svg, for a picture, or .json", f.timeline))
 	}
 	file, err := filepath.Abs(f.timeline)
 	if err == nil {
 		_, err = os.Stat(filepath.Dir(file))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot write --timeline: %w", err)
+		return nil, cause.Usage.Mark(fmt.Errorf("cannot write --timeline: %w", err))
 	}
 	return &recording{Recorder: timeline.Record(title, time.Now()), file: file, stop: func() {}}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 )
@@ -21,7 +22,7 @@ const tokenPatience = 15 * time.Second
 type tokenFlags struct {
 	kubeconfig string
 	dryRun     bool
-	// output is text, json and, for list, yaml.
+	// output is text, json or yaml, but for list.
 	output string
 }
 
@@ -46,7 +47,7 @@ func newTokenGenerate(env *Env, f *tokenFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "generate", Short: "Print a new token without creating it in the cluster", Args: takes(0, "none"),
 		RunE: func(*cobra.Command, []string) error {
-			if err := checkOutput(f.output, "text", "json"); err != nil {
+			if err := checkOutput(f.output, "text", "json", "yaml"); err != nil {
 				return err
 			}
 			token, err := config.NewToken(rand.Reader)
@@ -57,7 +58,7 @@ func newTokenGenerate(env *Env, f *tokenFlags) *cobra.Command {
 			return nil
 		},
 	}
-	f.addOutput(c, "text or json")
+	f.addOutput(c)
 	return c
 }
 
@@ -71,7 +72,7 @@ func (f *tokenFlags) ask(ctx context.Context, found *credentials, do func(contex
 		return fmt.Errorf("cannot use the credentials in %s: %w", found.path, err)
 	}
 	if err := client.Answers(ctx); err != nil {
-		return fmt.Errorf("%w\n%s names this server; is it up, and is it the one that is meant?", err, found.path)
+		return cause.Unreachable.Mark(fmt.Errorf("%w\n%s names this server; is it up, and is it the one that is meant?", err, found.path))
 	}
 	if err := do(ctx, client); err != nil {
 		return found.explain(err)
@@ -80,8 +81,9 @@ func (f *tokenFlags) ask(ctx context.Context, found *credentials, do func(contex
 }
 
 // addOutput gives the command its -o.
-func (f *tokenFlags) addOutput(c *cobra.Command, forms string) {
-	c.Flags().StringVarP(&f.output, "output", "o", "text", forms)
+func (f *tokenFlags) addOutput(c *cobra.Command) {
+	c.Flags().StringVarP(&f.output, "output", "o", "text", "text, json or yaml")
+	ownFlags(c.Flags(), "output")
 }
 
 // takes refuses more arguments than limit, and does not repeat them: one of them may be a token.

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/manifests"
@@ -48,18 +49,18 @@ func newTokenCreate(env *Env, common *tokenFlags) *cobra.Command {
 	s.DurationVar(&f.ttl, "ttl", config.DefaultTokenTTL, "how long the token is good, as in 1s, 2m, 3h; 0 means for ever")
 	s.StringSliceVar(&f.usages, "usages", []string{"signing", "authentication"},
 		"what the token is good for: finding the cluster (signing), asking for a certificate (authentication)")
-	f.addOutput(c, "text or json")
+	f.addOutput(c)
 	return c
 }
 
 // run finds all mistakes before anything is made: what the join command needs may be missing.
 func (f *tokenCreateFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, token string) error {
-	if err := errors.Join(checkOutput(f.output, "text", "json"), f.checkCertificateKey()); err != nil {
-		return err
+	if err := errors.Join(checkOutput(f.output, "text", "json", "yaml"), f.checkCertificateKey()); err != nil {
+		return cause.Usage.Mark(err)
 	}
 	wanted, err := f.wanted(env, flags, token)
 	if err != nil {
-		return err
+		return cause.Usage.Mark(err)
 	}
 	secrets, err := manifests.BootstrapTokens(wanted, time.Now())
 	if err != nil {
@@ -94,11 +95,11 @@ func (f *tokenCreateFlags) create(
 			client.SignClusterInfo(ctx, s)
 		}
 		done = append(done, string(s.Data["token-id"]))
-		if f.output == "json" {
+		if f.output != "text" {
 			f.printToken(env, made[i])
 		}
 	}
-	if f.output == "json" {
+	if f.output != "text" {
 		return nil
 	}
 	f.printToken(env, made[0])

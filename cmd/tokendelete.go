@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 )
 
@@ -23,13 +24,13 @@ func newTokenDelete(env *Env, f *tokenFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "delete [token-value] ...", Short: "Delete tokens from the cluster, named by their ID or as a whole",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkOutput(f.output, "text", "json"); err != nil {
+			if err := checkOutput(f.output, "text", "json", "yaml"); err != nil {
 				return err
 			}
 			return f.delete(c.Context(), env, args)
 		},
 	}
-	f.addOutput(c, "text or json")
+	f.addOutput(c)
 	return c
 }
 
@@ -37,7 +38,7 @@ func newTokenDelete(env *Env, f *tokenFlags) *cobra.Command {
 func (f *tokenFlags) delete(ctx context.Context, env *Env, names []string) error {
 	ids, err := tokenIDs(names)
 	if err != nil {
-		return err
+		return cause.Usage.Mark(err)
 	}
 	found, err := findCredentials(env, f.kubeconfig)
 	if err != nil {
@@ -54,8 +55,8 @@ func (f *tokenFlags) deleteAll(ctx context.Context, env *Env, client *cluster.Cl
 			continue
 		}
 		switch {
-		case f.output == "json":
-			(&events{w: env.Stdout}).object(tokenDeleted{ID: id, Deleted: !f.dryRun})
+		case f.output != "text":
+			newEvents(env, f.output).object(tokenDeleted{ID: id, Deleted: !f.dryRun})
 		case f.dryRun:
 			fmt.Fprintf(env.Stdout, "bootstrap token %q would be deleted\n", id)
 		default:

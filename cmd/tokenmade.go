@@ -22,8 +22,8 @@ type tokenMade struct {
 
 func (f *tokenFlags) printToken(env *Env, t tokenMade) {
 	switch {
-	case f.output == "json":
-		(&events{w: env.Stdout}).object(t)
+	case f.output != "text":
+		newEvents(env, f.output).object(t)
 	case t.Join != "":
 		fmt.Fprintln(env.Stdout, t.Join)
 	default:

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/version"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 )
 
@@ -64,7 +65,7 @@ func printVersion(env *Env, output string) error {
 		}
 		fmt.Fprintln(env.Stdout, string(data))
 	default:
-		return fmt.Errorf("cannot print the version as %q: -o takes short, yaml or json", output)
+		return cause.Usage.Mark(fmt.Errorf("cannot print the version as %q: -o takes short, yaml or json", output))
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"github.com/kubewright/kubewright/cause"
 )
 
 // Join makes this machine a learner of the cluster and returns all members for etcd's --initial-cluster: each with a name, and in
@@ -64,9 +66,9 @@ func (c *Client) joinable(ctx context.Context, name, peerURL string, replace boo
 	}
 	if old := slices.IndexFunc(members, Namesake(name, peerURL)); old >= 0 {
 		if !replace {
-			return nil, nil, c.taken(ctx, members, members[old])
+			return nil, nil, cause.Refused.Mark(c.taken(ctx, members, members[old]))
 		}
-		if err := c.alive(ctx, members[old]); err != nil {
+		if err := cause.Refused.Mark(c.alive(ctx, members[old])); err != nil {
 			return nil, nil, err
 		}
 		id := members[old].ID

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/kubewright/kubewright/cause"
 )
 
 // Namesake says of a member that it has this name and is another machine's. peerURL is the own one.
@@ -23,7 +25,7 @@ func (c *Client) RemoveDead(ctx context.Context, name, peerURL string) error {
 	if old < 0 {
 		return nil
 	}
-	return c.remove(ctx, members[old].hexID(), func(m Member) error { return c.alive(ctx, m) })
+	return c.remove(ctx, members[old].hexID(), func(m Member) error { return cause.Refused.Mark(c.alive(ctx, m)) })
 }
 
 // alive is the error that a member is not to be replaced because it answers. One that knows no leader is alive, too: it may be cut

@@ -34,7 +34,7 @@ func (h *Host) Lock(ctx context.Context, command string) (unlock func(), err err
 	}
 	err = flock(f)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = busy(f)
+		err = lockedError{busy(f)}
 	}
 	if err != nil {
 		f.Close()
@@ -80,6 +80,14 @@ func flock(f *os.File) error {
 		}
 	}
 }
+
+// ErrLocked is the error of Lock when another process holds the lock.
+var ErrLocked = errors.New("another process holds the lock")
+
+// lockedError is one that names it.
+type lockedError struct{ error }
+
+func (lockedError) Is(target error) bool { return target == ErrLocked }
 
 // busy describes the process that holds the lock.
 func busy(f *os.File) error {

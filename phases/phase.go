@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/plan"
 )
 
@@ -144,7 +145,7 @@ func (c Command) CheckSkip(skip []string) error {
 	known := c.Names()
 	for _, s := range skip {
 		if !slices.Contains(known, strings.ToLower(strings.TrimSpace(s))) {
-			return fmt.Errorf("cannot skip phase %q: there is no such phase; the phases are: %s", s, strings.Join(known, ", "))
+			return cause.Usage.Mark(fmt.Errorf("cannot skip phase %q: there is no such phase; the phases are: %s", s, strings.Join(known, ", ")))
 		}
 	}
 	return nil

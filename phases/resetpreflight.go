@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/plan"
 )
 
@@ -27,6 +28,6 @@ func (f *Facts) MayLeaveEtcd() error {
 	if e == nil || e.Standing.Refusal == nil || e.Regardless || f.Skips(removeEtcdMember().Name) {
 		return nil
 	}
-	return fmt.Errorf("cannot reset this machine: %w\n"+
-		"to reset it regardless, although the cluster may lose its data: --force-data-loss", e.Standing.Refusal)
+	return cause.Refused.Mark(fmt.Errorf("cannot reset this machine: %w\n"+
+		"to reset it regardless, although the cluster may lose its data: --force-data-loss", e.Standing.Refusal))
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kubewright/kubewright/cause"
 )
 
 // Report is what the checks found, each list in the order of the checks.
@@ -41,7 +43,7 @@ func (r *Report) Err() error {
 		}
 	}
 	lines = append(lines, "nothing was changed; if you know better, go on with: --ignore-preflight-errors="+strings.Join(names, ","))
-	return errors.New(strings.Join(lines, "\n"))
+	return cause.Preflight.Mark(errors.New(strings.Join(lines, "\n")))
 }
 
 // add puts a check's findings where they belong.

@@ -84,7 +84,7 @@ func (f failure) run(t *testing.T, m *bed.Machine) {
 // check judges the error and how soon it came.
 func (f failure) check(t *testing.T, m *bed.Machine, r result, began, ended time.Time) {
 	t.Helper()
-	if r.code != 1 {
+	if r.code == 0 {
 		t.Fatalf("exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 	_, said, _ := strings.Cut(r.err, "\nerror: ")

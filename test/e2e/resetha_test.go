@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/test/bed"
 )
 
@@ -76,7 +77,7 @@ func stays(t *testing.T, m *bed.Machine, why string) {
 	began := time.Now()
 	r := run(m, "kubewright", "reset", "-f")
 	t.Logf("refused after %s:\n%s", time.Since(began).Round(10*time.Millisecond), r.err)
-	if r.code != 1 || !strings.Contains(r.err, why) {
+	if r.code != cause.Refused.Exit() || !strings.Contains(r.err, why) {
 		t.Errorf("no refusal with %q: exit code %d\n%s", why, r.code, r.out)
 	}
 	if diff := cmp.Diff(before, listed(t, m)); diff != "" {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/test/bed"
 )
 
@@ -72,7 +73,7 @@ func rollBackMistake(t *testing.T, cp *bed.Machine, config string) {
 	cp.WriteFile(t, path, strings.Replace(config, "kind: ClusterConfiguration\n",
 		"kind: ClusterConfiguration\napiServer: {extraArgs: [{name: no-such-flag, value: x}]}\n", 1), 0o600)
 	r := run(cp, "kubewright", "init", "--config", path)
-	if r.code != 1 || !strings.Contains(r.err, "no-such-flag") || !strings.Contains(r.err, "kubewright rollback") {
+	if r.code != cause.Incomplete.Exit() || !strings.Contains(r.err, "no-such-flag") || !strings.Contains(r.err, "kubewright rollback") {
 		t.Fatalf("init with a mistake: exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 	if got := results(t, cp); got[len(got)-1] != "init failed" {
@@ -96,7 +97,7 @@ func rollBackJoin(t *testing.T, lab *bed.TestLab, cp *bed.Machine) {
 	w.MustRun(t, strings.Fields(cp.MustRun(t, "kubewright", "token", "create", "--print-join-command"))...)
 	ready(t, cp)
 	r := run(cp, "kubewright", "rollback", "-f")
-	if r.code != 1 || !strings.Contains(r.err, "point of no return") || !strings.Contains(r.err, "w1") {
+	if r.code != cause.Refused.Exit() || !strings.Contains(r.err, "point of no return") || !strings.Contains(r.err, "w1") {
 		t.Errorf("init with a worker: exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 	rollsBack(t, w)

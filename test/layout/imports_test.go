@@ -16,6 +16,7 @@ const module = "github.com/kubewright/kubewright/"
 
 // below lists, for each package, what of ours it may import. Arrows point down only.
 var below = map[string][]string{
+	"cause":               {},
 	"config":              {},
 	"templates":           {"config"},
 	"manifests":           {"config", "templates"},
@@ -23,13 +24,13 @@ var below = map[string][]string{
 	"host":                {},
 	"systemd":             {},
 	"timeline":            {},
-	"etcd":                {"config"},
+	"etcd":                {"cause", "config"},
 	"cluster":             {"config", "host"},
 	"cluster/discovery":   {"cluster", "config"},
-	"preflight":           {"config", "host", "systemd", "etcd"},
+	"preflight":           {"cause", "config", "host", "systemd", "etcd"},
 	"plan":                {"host", "systemd"},
-	"phases":              {"cluster", "config", "etcd", "host", "host/network", "manifests", "pki", "plan", "preflight", "templates"},
-	"cmd":                 {"cluster", "cluster/discovery", "config", "etcd", "host", "host/network", "manifests", "phases", "pki", "plan", "preflight", "systemd", "templates", "timeline"},
+	"phases":              {"cause", "cluster", "config", "etcd", "host", "host/network", "manifests", "pki", "plan", "preflight", "templates"},
+	"cmd":                 {"cause", "cluster", "cluster/discovery", "config", "etcd", "host", "host/network", "manifests", "phases", "pki", "plan", "preflight", "systemd", "templates", "timeline"},
 	"cmd/kubewright":      {"cmd"},
 	"etcd/etcdtest":       {},
 	"host/faults":         {}, // and cmd imports it nowhere but in a program for tests, with a build tag that this test does not set
