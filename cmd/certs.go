@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
@@ -76,11 +77,11 @@ func (f *certsFlags) load(ctx context.Context, env *Env, h *host.Host, flags *pf
 	}
 	if flags.Changed("cert-dir") {
 		if found.Cluster.CertificatesDir, err = absolute("cert-dir", f.certDir, offline); err != nil {
-			return found, err
+			return found, cause.Usage.Mark(err)
 		}
 	}
 	if err := found.ForCertificates(); err != nil {
-		return found, fmt.Errorf("cannot use the configuration: %w", err)
+		return found, cause.Usage.Mark(fmt.Errorf("cannot use the configuration: %w", err))
 	}
 	warn(found.Warnings)
 	return found, nil
@@ -91,9 +92,10 @@ func (f *certsFlags) given(ctx context.Context, env *Env, h *host.Host, flags *p
 	data, name, err := readConfig(env, f.configFile)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, cause.Usage.Mark(err)
 	case data != nil:
-		return config.LoadInit(data, name)
+		c, err := config.LoadInit(data, name)
+		return c, cause.Usage.Mark(err)
 	case offline:
 		return nil, nil
 	}

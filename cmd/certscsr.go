@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/phases"
 	"github.com/kubewright/kubewright/pki"
@@ -34,7 +35,7 @@ func newGenerateCSR(env *Env) *cobra.Command {
 	f.runFlags.add(s)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := f.check(); err != nil {
-			return err
+			return cause.Usage.Mark(err)
 		}
 		out := newReporter(env, f.runFlags)
 		return out.finish(f.run(c.Context(), env, out))
@@ -83,7 +84,7 @@ func (f *requestFlags) run(ctx context.Context, env *Env, out *reporter) error {
 		if out.json == nil {
 			out.line("\nKeys and requests are in %s and %s: %d changes.", c.Cluster.CertificatesDir, dir, changes)
 		}
-		out.result(changes, nil)
+		out.result(changes, event{})
 		return nil
 	})
 }

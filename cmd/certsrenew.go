@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/phases"
@@ -55,7 +56,7 @@ func renewal(env *Env, c *cobra.Command, rows []pki.Row) {
 	f.runFlags.add(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := f.check(); err != nil {
-			return err
+			return cause.Usage.Mark(err)
 		}
 		out := newReporter(env, f.runFlags)
 		return out.finish(f.run(c.Context(), env, c.Flags(), rows, out))
@@ -137,8 +138,8 @@ func (f *renewFlags) canRestart(ctx context.Context, s *session) error {
 	if why == nil {
 		return nil
 	}
-	return fmt.Errorf("cannot restart %s, which read what is to be renewed: %w\nto renew it nevertheless and to restart them yourself: --no-restart",
-		strings.Join(r.Readers, ", "), why)
+	return cause.Preflight.Mark(fmt.Errorf("cannot restart %s, which read what is to be renewed: %w\n"+
+		"to renew it nevertheless and to restart them yourself: --no-restart", strings.Join(r.Readers, ", "), why))
 }
 
 // renewed is what the result tells of a certificate.
@@ -154,11 +155,11 @@ type renewed struct {
 func (f *renewFlags) closing(s *session, changes int, out *reporter) error {
 	r := s.facts.Renewing
 	if out.json != nil {
-		ev := event{Event: "result", Changes: &changes}
+		var ev event
 		for _, it := range r.Renewals {
 			ev.Certificates = append(ev.Certificates, newRenewed(it))
 		}
-		out.json.emit(ev)
+		out.result(changes, ev)
 		return nil
 	}
 	out.line("")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 )
 
@@ -55,12 +56,17 @@ func (f *fileFlags) read(env *Env) ([]byte, string, error) {
 func (f *fileFlags) judged(env *Env) (*config.File, error) {
 	data, name, err := f.read(env)
 	if err != nil {
-		return nil, err
+		return nil, cause.Usage.Mark(err)
 	}
 	return f.judge(data, name)
 }
 
 func (f *fileFlags) judge(data []byte, name string) (*config.File, error) {
+	file, err := f.right(data, name)
+	return file, cause.Usage.Mark(err)
+}
+
+func (f *fileFlags) right(data []byte, name string) (*config.File, error) {
 	file, err := config.LoadFile(data, name, f.experimental)
 	if err != nil {
 		return nil, err

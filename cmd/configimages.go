@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 )
 
@@ -67,9 +68,15 @@ func newImagesList(env *Env) *cobra.Command {
 	return c
 }
 
-// load reads the file, or the flags, and completes it for whatever machine. What a flag says beside a file does not count, as with
-// kubeadm, but for the socket of the runtime.
+// load is what read finds.
 func (f *imageFlags) load(ctx context.Context, env *Env, flags *pflag.FlagSet) (*config.Config, error) {
+	c, err := f.read(ctx, env, flags)
+	return c, cause.Usage.Mark(err)
+}
+
+// read reads the file, or the flags, and completes it for whatever machine. What a flag says beside a file does not count, as with
+// kubeadm, but for the socket of the runtime.
+func (f *imageFlags) read(ctx context.Context, env *Env, flags *pflag.FlagSet) (*config.Config, error) {
 	data, name, err := readConfig(env, f.configFile)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 )
@@ -25,7 +26,7 @@ func newConfigMigrate(env *Env) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			data, name, err := f.read(env)
 			if err != nil {
-				return err
+				return cause.Usage.Mark(err)
 			}
 			if _, err := f.judge(data, name); err != nil {
 				return err

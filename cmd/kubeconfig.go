@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/pki"
 )
@@ -54,7 +55,7 @@ func newUserKubeconfig(env *Env) *cobra.Command {
 
 func (f *userFlags) run(ctx context.Context, env *Env) error {
 	if f.user.Name == "" {
-		return errors.New("cannot make a kubeconfig for nobody: name the user with --client-name")
+		return cause.Usage.Mark(errors.New("cannot make a kubeconfig for nobody: name the user with --client-name"))
 	}
 	h := env.Machine.Host("/")
 	c, err := nodeConfig(ctx, env, h, f.configFile, func(*config.Config) error { return nil })

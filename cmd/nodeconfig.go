@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 )
@@ -14,11 +15,11 @@ import (
 func nodeConfig(ctx context.Context, env *Env, h *host.Host, file string, change func(*config.Config) error) (*config.Config, error) {
 	f := &initFlags{configFile: file}
 	c, err := f.read(env)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = change(c)
 	}
-	if err := change(c); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, cause.Usage.Mark(err)
 	}
 	return c, f.complete(ctx, env, h, pflag.NewFlagSet("", pflag.ContinueOnError), &initInput{config: c})
 }

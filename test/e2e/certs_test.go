@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/test/bed"
 )
 
@@ -159,7 +160,7 @@ func TestRenewKubeadmNode(t *testing.T) {
 	}
 	renewed(t, m, serials) // again, with the annotation there
 	m.MustRun(t, "kubeadm", "certs", "renew", "all")
-	if r := run(m, "kubewright", "init", "--config", configPath); r.code != 1 || !strings.Contains(r.err, "[ERROR ") {
+	if r := run(m, "kubewright", "init", "--config", configPath); r.code != cause.Preflight.Exit() || !strings.Contains(r.err, "[ERROR ") {
 		t.Errorf("init takes what kubeadm made for its own: exit code %d\n%s", r.code, r.err)
 	}
 	resets(t, m)
