@@ -55,6 +55,8 @@ func (h *Host) Lock(ctx context.Context, command string) (unlock func(), err err
 		if info.Mode().IsRegular() {
 			_ = f.Truncate(0) // what is left there has no meaning without the lock
 		}
+		// A child that this process starts at this moment has the file open, too, until it runs its own program.
+		_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
 		f.Close()
 	}, nil
 }

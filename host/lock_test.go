@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -101,4 +103,34 @@ func TestLockSettles(t *testing.T) {
 	if synced != 1 { // one file system
 		t.Errorf("%d file systems were synced", synced)
 	}
+}
+
+// TestUnlockWhileForking: a process that is being started has all our files open until it runs its own program.
+func TestUnlockWhileForking(t *testing.T) {
+	h := newHost(t)
+	must(t, h.MkdirAll("/run", 0o755))
+	unlock, err := h.Lock(t.Context(), "kubewright init")
+	must(t, err)
+	fds, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	copies := 0
+	for _, fd := range fds {
+		n, err := strconv.Atoi(fd.Name())
+		must(t, err)
+		if path, _ := os.Readlink("/proc/self/fd/" + fd.Name()); path == h.Root+lockPath {
+			same, err := syscall.Dup(n)
+			must(t, err)
+			defer syscall.Close(same) //nolint:errcheck // at the end
+			copies++
+		}
+	}
+	if copies != 1 {
+		t.Fatalf("the lock was found %d times among the open files", copies)
+	}
+	unlock()
+	again, err := h.Lock(t.Context(), "kubewright init")
+	if err != nil {
+		t.Fatalf("after unlocking: %v", err)
+	}
+	again()
 }
