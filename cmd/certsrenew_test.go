@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -328,20 +327,34 @@ func TestRenewByCluster(t *testing.T) {
 	}
 }
 
-// After a renewal, reset leaves as little as without it.
+// After a renewal, reset leaves as little as without it, whoever has made the node.
 func TestResetAfterRenewal(t *testing.T) {
-	m, args := newUnborn(t)
-	m.cluster.emptyLists()
-	m.pods.parts[config.Etcd] = newComponent(t, func(http.ResponseWriter, *http.Request) {}, nil)
-	before := m.tree()
-	joined(t, m, args...)
-	joined(t, m, "certs", "renew", "all")
-	if code, _, stderr := m.runFor(context.WithoutCancel(t.Context()), "reset", "--force", "--force-data-loss"); code != 0 {
-		t.Fatalf("exit code %d\n%s", code, stderr)
-	}
-	for _, path := range changedPaths(before, m.tree()) {
-		if strings.HasPrefix(path, config.KubernetesDir+"/") {
-			t.Errorf("%s is left", path)
-		}
+	for _, maker := range []string{"kubewright", "kubeadm", "kubeadm, and a reset that was interrupted"} {
+		t.Run(maker, func(t *testing.T) {
+			m, args := newUnborn(t)
+			m.cluster.emptyLists()
+			m.pods.parts[config.Etcd] = newComponent(t, func(http.ResponseWriter, *http.Request) {}, nil)
+			before := m.tree()
+			joined(t, m, args...)
+			if maker != "kubewright" { // it leaves no record
+				if err := os.RemoveAll(m.host.Root + "/var/lib/kubewright"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			joined(t, m, "certs", "renew", "all")
+			if strings.Contains(maker, "interrupted") {
+				if err := errors.Join(m.host.Remove(config.KubeletFlagsFile), m.host.Remove(manifestOf(config.APIServer))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if code, _, stderr := m.run("reset", "--force", "--force-data-loss"); code != 0 {
+				t.Fatalf("exit code %d\n%s", code, stderr)
+			}
+			for _, path := range changedPaths(before, m.tree()) {
+				if strings.HasPrefix(path, config.KubernetesDir+"/") {
+					t.Errorf("%s is left", path)
+				}
+			}
+		})
 	}
 }
