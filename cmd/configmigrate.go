@@ -61,6 +61,10 @@ func (f *fileFlags) migrate(ctx context.Context, env *Env, data []byte, name str
 	if err := file.SetDefaults(d); err != nil {
 		return nil, err
 	}
+	// The file was judged for a machine that suits it; this one may not, and the file need not be for it.
+	if err := file.Validate(); err != nil && remarks == nil {
+		remarks = append(remarks, fmt.Sprintf("what is filled in for this machine will not do: %v", err))
+	}
 	text, kept, err := file.Migrate()
 	if err != nil {
 		return nil, err

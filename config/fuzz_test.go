@@ -103,6 +103,35 @@ func FuzzWith(f *testing.F) {
 	})
 }
 
+// What is migrated can be migrated again and stays the same, whatever commands the file is for.
+func FuzzMigrate(f *testing.F) {
+	seed(f, "migrate", "upgrade-good", "upgrade-bad", "good", "join-good", "reset-good")
+	migrate := func(text []byte) ([]byte, error) {
+		file, err := LoadFile(text, "fuzz.yaml", true)
+		if err != nil {
+			return nil, err
+		}
+		if err := file.SetDefaults(file.StandIn(machine().Token)); err != nil {
+			return nil, err
+		}
+		if err := file.Validate(); err != nil {
+			return nil, err
+		}
+		out, _, err := file.Migrate()
+		return out, err
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		once, err := migrate(text)
+		if err != nil {
+			return
+		}
+		twice, err := migrate(once)
+		if err != nil || string(once) != string(twice) {
+			t.Fatalf("%v\n%s\nbecame\n%s", err, once, twice)
+		}
+	})
+}
+
 // FuzzLoadReset is FuzzLoadInit for reset.
 func FuzzLoadReset(f *testing.F) {
 	seed(f, "reset-good", "reset-bad")
