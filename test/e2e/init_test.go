@@ -30,6 +30,7 @@ func TestInit(t *testing.T) {
 		{"control plane", func(t *testing.T) { checkControlPlane(t, m) }},
 		{"again is a no-op", func(t *testing.T) { checkAgain(t, m) }},
 		{"tokens", func(t *testing.T) { checkTokens(t, m) }},
+		{"configuration", func(t *testing.T) { checkConfig(t, m) }},
 		{"static pods", func(t *testing.T) { checkStaticPods(t, m) }},
 		{"workload", func(t *testing.T) { checkWorkload(t, m) }},
 		{"real kubeadm", func(t *testing.T) { checkKubeadm(t, m, lab, first) }},
