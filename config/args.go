@@ -56,25 +56,28 @@ const mergeMethod = "mergeMethod"
 // noMergeMethods takes that field out of a document of APIVersion, with a problem for each: it would count, as the types know it.
 func (l *loader) noMergeMethods(d document) {
 	b := blame{loader: l, kind: d.kind, root: d.node}
-	var walk func(value any, path []string)
-	walk = func(value any, path []string) {
-		switch v := value.(type) {
-		case map[string]any:
-			if _, found := v[mergeMethod]; found && isArg(path) {
-				delete(v, mergeMethod)
-				at := append(slices.Clip(path), mergeMethod)
-				l.addMinor(lineOf(d.node, at...), "it is left out", "%s: unknown field %s; only %s has it", d.kind, b.field(at), experimentalVersion)
-			}
-			for _, key := range slices.Sorted(maps.Keys(v)) {
-				walk(v[key], append(slices.Clip(path), key))
-			}
-		case []any:
-			for i, item := range v {
-				walk(item, append(slices.Clip(path), strconv.Itoa(i)))
-			}
+	eachMerge(d.value, nil, func(arg map[string]any, path []string) {
+		delete(arg, mergeMethod)
+		at := append(slices.Clip(path), mergeMethod)
+		l.addMinor(lineOf(d.node, at...), "it is left out", "%s: unknown field %s; only %s has it", d.kind, b.field(at), experimentalVersion)
+	})
+}
+
+// eachMerge visits the arguments with that field in a value at path.
+func eachMerge(value any, path []string, visit func(arg map[string]any, path []string)) {
+	switch v := value.(type) {
+	case map[string]any:
+		if _, found := v[mergeMethod]; found && isArg(path) {
+			visit(v, path)
+		}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			eachMerge(v[key], append(slices.Clip(path), key), visit)
+		}
+	case []any:
+		for i, item := range v {
+			eachMerge(item, append(slices.Clip(path), strconv.Itoa(i)), visit)
 		}
 	}
-	walk(d.value, nil)
 }
 
 // isArg says that the path leads to one argument of a list of them.

@@ -66,6 +66,17 @@ func TestLoadFileRefuses(t *testing.T) {
 	}
 }
 
+// Who is told to convert a file is told first what can't be converted.
+func TestExperimentalHint(t *testing.T) {
+	const text = "apiVersion: kubeadm.k8s.io/v1\nkind: ClusterConfiguration\nscheduler:\n  extraArgs:\n  - {name: v, value: '1'"
+	for merge, want := range map[string]bool{"": false, ", mergeMethod: append": true} {
+		_, err := LoadInit([]byte(text+merge+"}\n"), "f")
+		if err == nil || strings.Contains(err.Error(), "give the whole value") != want || !strings.Contains(err.Error(), "convert the file: kubewright config migrate") {
+			t.Errorf("%q: %v", merge, err)
+		}
+	}
+}
+
 // What is wrong with a file for several commands says which of them it is about.
 func TestFileValidate(t *testing.T) {
 	f, err := LoadFile([]byte("apiVersion: kubeadm.k8s.io/v1\nkind: ClusterConfiguration\nclusterName: a\nscheduler:\n  extraArgs:\n"+

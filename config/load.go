@@ -96,7 +96,7 @@ func (l *loader) unusable(d document, command string, decoders map[string]func(d
 	}
 	switch {
 	case d.apiVersion == experimentalVersion && !l.experimental:
-		l.add(d.apiLine, "apiVersion %s is experimental: want %s%s", d.apiVersion, want, l.experimentalHint())
+		l.add(d.apiLine, "apiVersion %s is experimental: want %s%s", d.apiVersion, want, l.experimentalHint(d))
 	case d.apiVersion == experimentalVersion && contains(kinds, d.kind) && decoders[d.kind] != nil:
 		return false
 	case d.apiVersion != want && d.apiVersion != experimentalVersion:
@@ -134,11 +134,15 @@ func migration(group, version string) string {
 }
 
 // experimentalHint says how a document of the experimental version is used all the same.
-func (l *loader) experimentalHint() string {
+func (l *loader) experimentalHint(d document) string {
 	if l.whole {
 		return "\n  allow it with --allow-experimental-api"
 	}
-	return "\n  convert the file: kubewright config migrate --allow-experimental-api --old-config OLD --new-config NEW"
+	hint := "\n  "
+	eachMerge(d.value, nil, func(map[string]any, []string) {
+		hint = "\n  give the whole value of each argument that has a mergeMethod, and no mergeMethod; then\n  "
+	})
+	return hint + "convert the file: kubewright config migrate --allow-experimental-api --old-config OLD --new-config NEW"
 }
 
 // err is everything that is wrong, in the order of the file.
