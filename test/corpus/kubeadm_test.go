@@ -49,11 +49,35 @@ func findKubeadm(t *testing.T) *kubeadm {
 	for _, file := range files {
 		out, err := exec.Command(file, "version", "-o", "short").Output()
 		if err == nil && strings.TrimSpace(string(out)) == config.DefaultKubernetesVersion {
-			return &kubeadm{file, make(chan struct{}, 2*runtime.NumCPU())}
+			return &kubeadm{forAll(t, file), make(chan struct{}, 2*runtime.NumCPU())}
 		}
 	}
 	t.Skipf("no kubeadm %s: build the cache (make up), or set KUBEWRIGHT_KUBEADM", config.DefaultKubernetesVersion)
 	return nil
+}
+
+// forAll is the program, or a copy of it where not everybody may run it at its place.
+func forAll(t *testing.T, file string) string {
+	t.Helper()
+	for path := file; path != "/" && path != "."; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode()&0o001 != 0 || os.Getuid() != 0 {
+			continue
+		}
+		data, err := os.ReadFile(file)
+		place := filepath.Join(openDir(t), "kubeadm")
+		if err == nil {
+			err = os.WriteFile(place, data, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return place
+	}
+	return file
 }
 
 // openDir is a directory that kubeadm can read and write, whoever it is.
