@@ -50,6 +50,8 @@ type fakeMachine struct {
 	mu    sync.Mutex
 	stop  context.CancelFunc
 	loops sync.WaitGroup
+	// program is the name that the user calls.
+	program Program
 	// answers is what the user types.
 	answers string
 	done    sync.WaitGroup
@@ -176,7 +178,7 @@ func (m *fakeMachine) run(args ...string) (code int, stdout, stderr string) {
 // runFor runs a command line until ctx ends, as by Ctrl-C.
 func (m *fakeMachine) runFor(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	code = Run(ctx, Env{Stdin: strings.NewReader(m.answers), Stdout: &out, Stderr: &err, Machine: m}, args)
+	code = Run(ctx, Env{Program: m.program, Stdin: strings.NewReader(m.answers), Stdout: &out, Stderr: &err, Machine: m}, args)
 	return code, out.String(), err.String()
 }
 
