@@ -25,7 +25,7 @@ func ControllerManager(n Node) *corev1.Pod {
 		command: command,
 		env:     env(n.Proxy, given(opts.ExtraEnvs)), mounts: m, requests: cpu("200m"),
 		probes: probes{
-			scheme: corev1.URISchemeHTTPS, host: bindHost(opts.ExtraArgs), port: controllerManagerPort,
+			scheme: corev1.URISchemeHTTPS, host: bindHost(opts.ExtraArgs), port: securePort(opts.ExtraArgs, controllerManagerPort),
 			live: "/healthz", start: "/healthz", within: startWithin(c),
 		},
 		annotations: n.annotations(nil, command),

@@ -46,6 +46,8 @@ func differences() []difference {
 		{"token lifetimes", "Secret/kube-system/bootstrap-token-", replace("expiration: .*", "expiration: later"), replace("expiration: .*", "expiration: later")},
 		{"resourceVersion", "Service/kube-system/kube-dns", replace(`  resourceVersion: "0"\n`, ""), keep},
 		{"kubeconfig of kube-proxy", "ConfigMap/kube-system/kube-proxy", inOurOrder, keep},
+		{"the port of the probes", "extra-args/kube-controller-manager.yaml", replace("containerPort: 10257", "containerPort: secure-port"),
+			replace("containerPort: 10357", "containerPort: secure-port")},
 		{"directories of external etcd", "external-etcd/kube-apiserver.yaml", keep,
 			replace(`(?m)^    - mountPath: /srv/etcd-keys\n.*\n.*\n|^  - hostPath:\n      path: /srv/etcd-keys\n.*\n.*\n`, "")},
 	}

@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -78,4 +79,15 @@ func bindHost(extra []config.Arg) string {
 		return loopback4
 	}
 	return probeHost(address)
+}
+
+// securePort is the flag --secure-port where it is given and a port, which the probes have to follow. With kubeadm the kubelet asks
+// the usual port, where nobody listens then, and ends the component again and again.
+func securePort(extra []config.Arg, usual int32) int32 {
+	text, _ := config.ArgValue(extra, "secure-port")
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || port == 0 {
+		return usual
+	}
+	return int32(port)
 }

@@ -24,7 +24,7 @@ func Scheduler(n Node) *corev1.Pod {
 		name: config.Scheduler, image: c.Image(config.Scheduler), command: command,
 		env: env(n.Proxy, given(opts.ExtraEnvs)), mounts: m, requests: cpu("100m"),
 		probes: probes{
-			scheme: corev1.URISchemeHTTPS, host: bindHost(opts.ExtraArgs), port: schedulerPort,
+			scheme: corev1.URISchemeHTTPS, host: bindHost(opts.ExtraArgs), port: securePort(opts.ExtraArgs, schedulerPort),
 			live: "/livez", ready: "/readyz", start: "/livez", within: startWithin(c),
 		},
 		annotations: n.annotations(nil, command),
