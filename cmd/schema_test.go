@@ -92,6 +92,7 @@ func TestSchema(t *testing.T) {
 		check(m, "token", "generate", "-o", form)
 		check(m, "init", "phase", "addon", "coredns", "--print-manifest", "--config", args[2], "-o", form)
 		check(m, "init", "--config", "/none", "-o", form)
+		check(m, "certs", "renew", "all", "--no-restart", "-o", form)
 		check(m, "rollback", "-o", form)
 		check(m, "reset", "-o", form, "--dry-run")
 	}
