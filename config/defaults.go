@@ -94,9 +94,12 @@ func (c *Config) defaultCluster(d Dynamic) {
 	defaultEnvs(k.Scheduler.ExtraEnvs)
 }
 
-// defaultVersion replaces nothing or a label by a version, and writes versions with their v.
+// defaultVersion replaces nothing or a label by a version, and writes versions with their v. A CI build needs nobody to look it up.
 func (c *Config) defaultVersion(resolved string) {
 	v := &c.Cluster.KubernetesVersion
+	if resolved == "" && IsVersionLabel(*v) && LabelURL(*v) == "" {
+		resolved = strings.TrimPrefix(*v, ciPrefix)
+	}
 	if IsVersionLabel(*v) && resolved != "" {
 		c.CI = strings.HasPrefix(*v, ciPrefix)
 		*v = resolved

@@ -6,8 +6,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// ClusterYAML is the ClusterConfiguration as the cluster keeps it, in the ConfigMap kubeadm-config.
-func (c *Config) ClusterYAML() ([]byte, error) { return encode(clusterKind, c.Cluster) }
+// ClusterYAML is the ClusterConfiguration as the cluster keeps it, in the ConfigMap kubeadm-config. A CI build keeps the prefix that
+// says so: who joins needs its images, too.
+func (c *Config) ClusterYAML() ([]byte, error) {
+	k := c.Cluster
+	if c.CI {
+		k.KubernetesVersion = ciPrefix + k.KubernetesVersion
+	}
+	return encode(clusterKind, k)
+}
 
 // KubeletYAML is the KubeletConfiguration as the cluster keeps it, in the ConfigMap kubelet-config: without what belongs to one
 // machine.

@@ -66,6 +66,31 @@ func TestLoadFileRefuses(t *testing.T) {
 	}
 }
 
+// A cluster of a CI build keeps what says so, and so does its configuration wherever it is written: it needs other images.
+func TestCIBuildStays(t *testing.T) {
+	const build, image = "ci/v1.37.0-rc.0.1+abc", "gcr.io/k8s-staging-ci-images/kube-proxy:v1.37.0-rc.0.1_abc"
+	text := "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: " + build + "\n"
+	c := load(t, text)
+	stored, err := c.ClusterYAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _ := migrated(t, text)
+	joined, err := joining(t, false).With(stored, []byte("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]*Config{"given": c, "read again": load(t, out), "stored": joined} {
+		if got := c.Image(KubeProxy); got != image || c.Cluster.KubernetesVersion != strings.TrimPrefix(build, "ci/") {
+			t.Errorf("%s: image %s of %s", name, got, c.Cluster.KubernetesVersion)
+		}
+		data, err := c.ClusterYAML()
+		if err != nil || !strings.Contains(string(data), "kubernetesVersion: "+build+"\n") {
+			t.Errorf("%s: %v\n%s", name, err, data)
+		}
+	}
+}
+
 // Who is told to convert a file is told first what can't be converted.
 func TestExperimentalHint(t *testing.T) {
 	const text = "apiVersion: kubeadm.k8s.io/v1\nkind: ClusterConfiguration\nscheduler:\n  extraArgs:\n  - {name: v, value: '1'"

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	kubeproxyv1alpha1 "k8s.io/kube-proxy/config/v1alpha1"
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
@@ -84,9 +85,9 @@ func (c *Config) readCluster(cluster, kubelet, proxy []byte) error {
 	}
 	// kubeadm takes silence for RSA; a key of another kind beside it would do no harm, but be a surprise.
 	setDefault(&c.Cluster.EncryptionAlgorithm, EncryptionAlgorithmRSA2048)
-	version := c.Cluster.KubernetesVersion
+	version, ci := strings.CutPrefix(c.Cluster.KubernetesVersion, ciPrefix)
 	c.defaultCluster(Dynamic{})
-	c.Cluster.KubernetesVersion = version
+	c.Cluster.KubernetesVersion, c.CI = version, ci
 	return c.checkStoredVersion()
 }
 

@@ -18,7 +18,7 @@ func TestVerdicts(t *testing.T) {
 	docs := sample(documents(t), 10)
 	dir := openDir(t)
 	var mu sync.Mutex
-	used, taken := map[int]int{}, 0
+	used, judged, taken := map[int]int{}, 0, 0
 	t.Run("documents", func(t *testing.T) {
 		for i, d := range docs {
 			t.Run(d.name, func(t *testing.T) {
@@ -41,15 +41,15 @@ func TestVerdicts(t *testing.T) {
 				for _, row := range rows {
 					used[row]++
 				}
-				if ours.ok {
+				if judged++; ours.ok {
 					taken++
 				}
 			})
 		}
 	})
-	t.Logf("%d documents, of which %d are right", len(docs), taken)
+	t.Logf("%d documents, of which %d are right", judged, taken)
 	for i, d := range differences {
-		if used[i] == 0 && len(docs) == len(documents(t)) {
+		if used[i] == 0 && judged == len(documents(t)) {
 			t.Errorf("there is no difference %q any more (%s%s)", d.row, d.ours, d.kubeadm)
 		}
 	}
@@ -140,6 +140,9 @@ func (d document) compare(t *testing.T, theirs, ours string) {
 			})
 			if !strings.Contains(d.text, "RSA-2048") && !strings.Contains(d.text, "ECDSA-P256") {
 				text = defaultAlgorithm.ReplaceAllString(text, "")
+			}
+			if strings.Contains(d.text, "kubernetesVersion: ci/") {
+				text = strings.ReplaceAll(text, "kubernetesVersion: ci/", "kubernetesVersion: ")
 			}
 			text = pin.ReplaceAllStringFunc(text, strings.ToLower)
 			if strings.Contains(text, "kind: ResetConfiguration") && !strings.Contains(d.text, "certificatesDir: /etc/kubernetes/pki") {
