@@ -55,6 +55,10 @@ func TestToolsInit(t *testing.T) {
 	if !regexp.MustCompile(`\n[0-9a-f]{64}\n$`).MatchString(out) {
 		t.Errorf("the key is not the last line of:\n%s", out)
 	}
+	// kubeadm can't do this: the phase needs others, which are not run then.
+	if out = m.asTool("kubeadm init phase show-join-command --config FILE", file); !strings.HasSuffix(out, tail) {
+		t.Errorf("show-join-command does not end with %q:\n%s", tail, out)
+	}
 	for _, again := range []string{
 		"kubeadm init phase certs all --config FILE", // minikube, when a cluster is started again
 		"kubeadm init phase kubeconfig all --config FILE",
