@@ -57,11 +57,12 @@ func usesFiles(t *testing.T, m *bed.Machine, before map[string]string) (now map[
 	return now
 }
 
-// startedSince makes sure that all components were started after a moment of the machine.
+// startedSince makes sure that all components were started after a moment of the machine. A kubelet makes the mirror of a static pod
+// again in its own time, every 60 to 90 seconds.
 func startedSince(t *testing.T, m *bed.Machine, since time.Time) {
 	t.Helper()
 	for _, component := range controlPlane {
-		eventually(t, time.Minute, func() string {
+		eventually(t, 3*time.Minute, func() string {
 			at, ok := kubectl(m, "-n", "kube-system", "get", "pod", component+"-"+m.Name, "-o", "jsonpath={.status.containerStatuses[0].state.running.startedAt}")
 			began, err := time.Parse(time.RFC3339, at)
 			if !ok || err != nil || began.Before(since.Truncate(time.Second)) {
