@@ -15,7 +15,7 @@ import (
 func TestVerdicts(t *testing.T) {
 	k := findKubeadm(t)
 	skipWithoutFacts(t)
-	docs := sample(documents(t), 10)
+	docs := documents(t, 12)
 	dir := openDir(t)
 	var mu sync.Mutex
 	used, judged, taken := map[int]int{}, 0, 0
@@ -49,7 +49,7 @@ func TestVerdicts(t *testing.T) {
 	})
 	t.Logf("%d documents, of which %d are right", judged, taken)
 	for i, d := range differences {
-		if used[i] == 0 && judged == len(documents(t)) {
+		if used[i] == 0 && judged > 2000 {
 			t.Errorf("there is no difference %q any more (%s%s)", d.row, d.ours, d.kubeadm)
 		}
 	}

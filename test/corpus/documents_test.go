@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,10 +24,18 @@ type document struct {
 	field string
 }
 
-// documents are all of them: those of the unit tests, files that were written for this test, values at borders, and whole documents
-// with each of their fields changed in each of several ways.
-func documents(t *testing.T) []document {
+// documents are those of the unit tests, files that were written for this test, values at borders, and whole documents with each of
+// their fields changed in each of several ways; of the last two one of `every`, unless $KUBEWRIGHT_CORPUS says all.
+func documents(t *testing.T, every uint32) []document {
 	t.Helper()
+	wanted := func(name string) bool {
+		h := fnv.New32a()
+		h.Write([]byte(name))
+		return every == 1 || h.Sum32()%every == 0
+	}
+	if os.Getenv("KUBEWRIGHT_CORPUS") == "all" {
+		every = 1
+	}
 	var list []document
 	for _, pattern := range []string{"good", "bad", "join-good", "join-bad", "reset-good", "reset-bad", "upgrade-good", "upgrade-bad", "migrate"} {
 		list = append(list, fromFiles(t, "../../config/testdata/"+pattern+"/*.yaml")...)
@@ -41,24 +50,12 @@ func documents(t *testing.T) []document {
 		document{name: "files/no-end-of-line", text: strings.TrimSpace(reset)},
 		document{name: "files/nul", text: reset + "\x00"},
 		document{name: "files/not-utf8", text: reset + "criSocket: \xff\n"})
-	list = append(list, borders(t)...)
+	list = append(list, borders(t, wanted)...)
 	for _, whole := range fromFiles(t, "testdata/whole/*.yaml") {
 		list = append(list, whole)
-		list = append(list, mutations(t, whole)...)
+		list = append(list, mutations(t, whole, wanted)...)
 	}
 	return list
-}
-
-// sample is the part of the list that a test run has time for: all that was written by hand, and one of `every` of the others.
-func sample(list []document, every uint32) []document {
-	if os.Getenv("KUBEWRIGHT_CORPUS") == "all" {
-		return list
-	}
-	return slices.DeleteFunc(slices.Clone(list), func(d document) bool {
-		h := fnv.New32a()
-		h.Write([]byte(d.name))
-		return d.field != "" && h.Sum32()%every != 0
-	})
 }
 
 func fromFiles(t *testing.T, pattern string) []document {
@@ -87,8 +84,8 @@ func parse(t *testing.T, file string) *txtar.Archive {
 	return a
 }
 
-// borders makes a document of each value in testdata/values.yaml.
-func borders(t *testing.T) []document {
+// borders makes a document of each wanted value in testdata/values.yaml.
+func borders(t *testing.T, wanted func(name string) bool) []document {
 	t.Helper()
 	data, err := os.ReadFile("testdata/values.yaml")
 	if err != nil {
@@ -107,12 +104,16 @@ func borders(t *testing.T) []document {
 		}
 		for _, path := range slices.Sorted(maps.Keys(groups[group])) {
 			for i, value := range groups[group][path].([]any) {
+				name := fmt.Sprintf("values/%s %s #%d", group, path, i)
+				if !wanted(name) {
+					continue
+				}
 				parts := strings.Split(path, ".")
 				text := text(t, changed(base, parts, func(any) any { return value }))
 				if group == "kubelet" || group == "proxy" { // they are judged beside a ClusterConfiguration only
 					text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.37.2\n---\n" + text
 				}
-				list = append(list, document{fmt.Sprintf("values/%s %s #%d", group, path, i), text, parts[len(parts)-1]})
+				list = append(list, document{name, text, parts[len(parts)-1]})
 			}
 		}
 	}
@@ -222,8 +223,8 @@ func ifList(v any, value func([]any) []any) any {
 	return v
 }
 
-// mutations are the whole document with one thing changed each time, and as JSON.
-func mutations(t *testing.T, whole document) []document {
+// mutations are the whole document as JSON, and with one thing changed each time.
+func mutations(t *testing.T, whole document, wanted func(name string) bool) []document {
 	t.Helper()
 	before, last, split := strings.Cut(whole.text, "\n---\n")
 	if !split {
@@ -240,23 +241,23 @@ func mutations(t *testing.T, whole document) []document {
 		t.Fatal(err)
 	}
 	list := []document{{name: whole.name + " as JSON", text: before + string(asJSON) + "\n"}}
-	seen := map[string]bool{last: true, text(t, value): true}
 	var walk func(v any, path []string)
 	walk = func(v any, path []string) {
+		made := []any{v}
 		for _, way := range slices.Sorted(maps.Keys(ways)) {
-			if len(path) == 0 && way != "unknown" {
+			now := ways[way](v)
+			same := func(other any) bool { return reflect.DeepEqual(now, other) }
+			if len(path) == 0 && way != "unknown" || slices.ContainsFunc(made, same) || way == "unset" && isIndex(path[len(path)-1]) {
 				continue
 			}
-			out := text(t, changed(value, path, ways[way]))
-			if seen[out] || strings.HasPrefix(way, "un") && len(path) > 0 && isIndex(path[len(path)-1]) && way == "unset" {
-				continue
-			}
-			seen[out] = true
+			made = append(made, now)
 			field := "unheardOf"
 			if way != "unknown" {
 				field = lastName(path)
 			}
-			list = append(list, document{fmt.Sprintf("%s %s: %s", whole.name, strings.Join(path, "."), way), before + out, field})
+			if name := fmt.Sprintf("%s %s: %s", whole.name, strings.Join(path, "."), way); wanted(name) {
+				list = append(list, document{name, before + text(t, changed(value, path, func(any) any { return now })), field})
+			}
 		}
 		switch v := v.(type) {
 		case map[string]any:

@@ -36,7 +36,7 @@ func TestObjects(t *testing.T) {
 	compared := make(chan int, 1)
 	compared <- 0
 	t.Run("documents", func(t *testing.T) {
-		for _, d := range sample(documents(t), 24) {
+		for _, d := range documents(t, 40) {
 			c := d.forInit(t)
 			if c == nil {
 				continue
