@@ -27,7 +27,7 @@ type reporter struct {
 
 func newReporter(env *Env, f runFlags) *reporter {
 	r := &reporter{env: env, out: env.Stdout, err: env.Stderr, program: env.program(), verbose: env.verbose, paint: newPainter(env)}
-	if f.output != "text" {
+	if f.output == "json" || f.output == "yaml" {
 		r.json = newEvents(env, f.output)
 	} else if env.Terminal {
 		r.live = newSpinner(env.Stderr)

@@ -94,6 +94,7 @@ func TestSchema(t *testing.T) {
 		check(m, "init", "--config", "/none", "-o", form)
 		check(m, "certs", "renew", "all", "--no-restart", "-o", form)
 		check(m, "rollback", "-o", form)
+		check(m, "certs", "renew", "all", "--no-restart", "-o", form)
 		check(m, "reset", "-o", form, "--dry-run")
 	}
 	check(m, "token", "list", "--nonsense", "-o", "json")
