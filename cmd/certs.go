@@ -27,20 +27,37 @@ func newCerts(env *Env) *cobra.Command {
 	return c
 }
 
+// madeKey is what certificate-key prints for machines.
+type madeKey struct {
+	// CertificateKey is 64 hexadecimal digits, a secret.
+	CertificateKey string `json:"certificateKey"`
+}
+
 func newCertificateKey(env *Env) *cobra.Command {
-	return &cobra.Command{
+	var output string
+	c := &cobra.Command{
 		Use: "certificate-key", Short: "Print a new key for the certificates that init --upload-certs uploads", Args: cobra.NoArgs,
 		Long: "certificate-key prints a random key, 64 hexadecimal digits, for --certificate-key of init, join and init phase upload-certs.\n" +
 			"Without it init makes one up.",
 		RunE: func(*cobra.Command, []string) error {
+			if err := checkOutput(output, "text", "json", "yaml"); err != nil {
+				return err
+			}
 			key := make([]byte, 32)
 			if _, err := rand.Read(key); err != nil {
 				return fmt.Errorf("cannot make a key: %w", err)
+			}
+			if output != "text" {
+				newEvents(env, output).object(madeKey{hex.EncodeToString(key)})
+				return nil
 			}
 			_, err := fmt.Fprintln(env.Stdout, hex.EncodeToString(key))
 			return err
 		},
 	}
+	c.Flags().StringVarP(&output, "output", "o", "text", "text, json or yaml")
+	ownFlags(c.Flags(), "output")
+	return c
 }
 
 // certsFlags say which certificates are meant.

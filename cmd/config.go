@@ -47,18 +47,24 @@ func newConfigPrint(env *Env) *cobra.Command {
 }
 
 func printDefaults(env *Env, of string, text func() ([]byte, error)) *cobra.Command {
-	return &cobra.Command{
+	var out documents
+	c := &cobra.Command{
 		Use: of + "-defaults", Short: "Print the default configuration of " + of, Args: takes(0, "none"),
 		Long: "Print the configuration of " + of + " with all defaults. Tokens, names and addresses that only you or a machine can know\n" +
 			"have placeholders, such as " + config.PlaceholderToken + ": change them before you use the file.",
 		RunE: func(*cobra.Command, []string) error {
-			data, err := text()
-			if err == nil {
-				_, err = env.Stdout.Write(data)
+			if err := out.check(); err != nil {
+				return err
 			}
-			return err
+			data, err := text()
+			if err != nil {
+				return err
+			}
+			return out.print(env, data)
 		},
 	}
+	out.add(c)
+	return c
 }
 
 // warnings prints remarks about a configuration, each once.

@@ -24,14 +24,24 @@ func (f *fileFlags) addExperimental(c *cobra.Command) {
 
 func newConfigValidate(env *Env) *cobra.Command {
 	f := &fileFlags{flag: "config"}
+	var output string
 	c := &cobra.Command{
 		Use: "validate", Short: "Say everything that is wrong with a configuration file", Args: takes(0, "none"),
 		Long: "Say everything that is wrong with a configuration file of any command, each problem with its field, and print ok\n" +
 			"if nothing is. Neither this machine nor the network is asked: the file may be for another one.",
 		RunE: func(*cobra.Command, []string) error {
+			if err := checkOutput(output, "text", "json", "yaml"); err != nil {
+				return err
+			}
 			file, err := f.judged(env)
 			if err != nil {
 				return err
+			}
+			if output != "text" {
+				out := newReporter(env, runFlags{output: output})
+				out.warn(file.Warnings())
+				out.result(0, event{Message: "ok"})
+				return nil
 			}
 			warnings(env, file.Warnings())
 			_, err = fmt.Fprintln(env.Stdout, "ok")
@@ -41,6 +51,8 @@ func newConfigValidate(env *Env) *cobra.Command {
 	c.Flags().StringVar(&f.file, "config", "", "file to judge; - is stdin")
 	c.Flags().BoolVar(&f.deprecated, "allow-deprecated-api", false, "also read deprecated versions; there is none now")
 	f.addExperimental(c)
+	c.Flags().StringVarP(&output, "output", "o", "text", "text, json or yaml")
+	ownFlags(c.Flags(), "output")
 	return c
 }
 

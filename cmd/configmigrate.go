@@ -18,12 +18,16 @@ import (
 func newConfigMigrate(env *Env) *cobra.Command {
 	f := &fileFlags{flag: "old-config"}
 	var to string
+	var out documents
 	c := &cobra.Command{
 		Use: "migrate", Short: "Write a configuration file anew, in the version that all commands read", Args: takes(0, "none"),
 		Long: "Read a configuration file of any command, fill in what it leaves open, judge it, and write it in the version\n" +
 			config.APIVersion + ". What only this machine knows, such as its name, is filled in, too. Component configurations stay\n" +
 			"as they are. Nothing is lost: a document of the experimental version whose arguments have a mergeMethod stays in it.",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
 			data, name, err := f.read(env)
 			if err != nil {
 				return cause.Usage.Mark(err)
@@ -36,8 +40,7 @@ func newConfigMigrate(env *Env) *cobra.Command {
 				return err
 			}
 			if to == "" {
-				_, err := env.Stdout.Write(text)
-				return err
+				return out.print(env, text)
 			}
 			return writeSecretly(env.Machine.Host("/"), to, text)
 		},
@@ -45,6 +48,7 @@ func newConfigMigrate(env *Env) *cobra.Command {
 	c.Flags().StringVar(&f.file, "old-config", "", "file to read; - is stdin")
 	c.Flags().StringVar(&to, "new-config", "", "file to write (default: stdout). It may hold tokens: only its owner can read it")
 	f.addExperimental(c)
+	out.add(c)
 	return c
 }
 

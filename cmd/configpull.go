@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -16,11 +17,15 @@ const pullers = 4
 
 func newImagesPull(env *Env) *cobra.Command {
 	var f imageFlags
+	var output string
 	c := &cobra.Command{
 		Use: "pull", Short: "Pull the images that a control-plane node needs, and that are not here yet", Args: takes(0, "none"),
 		Long: "Pull the images that a control-plane node needs, and that are not here yet, one after the other, or several at\n" +
 			"the same time where nodeRegistration.imagePullSerial of the configuration is false.",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkOutput(output, "text", "json", "yaml"); err != nil {
+				return err
+			}
 			cfg, err := f.load(c.Context(), env, c.Flags())
 			if err != nil {
 				return err
@@ -29,16 +34,18 @@ func newImagesPull(env *Env) *cobra.Command {
 			if serial := cfg.Init.NodeRegistration.ImagePullSerial; serial != nil && !*serial {
 				atOnce = pullers
 			}
-			return f.pull(c.Context(), env, cfg.Images(), atOnce)
+			return f.pull(c.Context(), env, cfg.Images(), atOnce, output)
 		},
 	}
 	f.add(c.Flags())
+	c.Flags().StringVarP(&output, "output", "o", "text", "text, json or yaml")
+	ownFlags(c.Flags(), "output")
 	c.Flags().StringVar(&f.criSocket, "cri-socket", "", "socket of the container runtime (default: the one that is there)")
 	return c
 }
 
 // pull tries all images before it says which can't be had.
-func (f *imageFlags) pull(ctx context.Context, env *Env, refs []string, atOnce int) error {
+func (f *imageFlags) pull(ctx context.Context, env *Env, refs []string, atOnce int, output string) error {
 	h := env.Machine.Host("/")
 	socket := f.criSocket
 	var err error
@@ -52,37 +59,45 @@ func (f *imageFlags) pull(ctx context.Context, env *Env, refs []string, atOnce i
 		return err
 	}
 	defer runtime.Close()
-	out := newReporter(env, runFlags{})
+	out := newReporter(env, runFlags{output: output})
 	out.live.start("pulling images")
-	failed := make([]error, len(refs))
+	failed, pulled := make([]error, len(refs)), make([]bool, len(refs))
 	slots := make(chan struct{}, atOnce)
 	var group sync.WaitGroup
 	for n, ref := range refs {
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			failed[n] = pullImage(ctx, &plan.Target{Host: h, Runtime: runtime, Progress: out.progress}, out, ref)
+			pulled[n], failed[n] = pullImage(ctx, &plan.Target{Host: h, Runtime: runtime, Progress: out.progress}, out, ref)
 		})
 	}
 	group.Wait()
-	return out.finish(errors.Join(failed...))
+	err = out.finish(errors.Join(failed...))
+	if err == nil {
+		out.result(len(slices.DeleteFunc(pulled, func(now bool) bool { return !now })), event{})
+	}
+	return err
 }
 
-// pullImage prints a line when the image is here, as kubeadm does.
-func pullImage(ctx context.Context, t *plan.Target, out *reporter, ref string) error {
+// pullImage prints a line when the image is here, as kubeadm does, and says whether it was pulled now.
+func pullImage(ctx context.Context, t *plan.Target, out *reporter, ref string) (pulled bool, err error) {
 	step := plan.Image{Refs: []string{ref}}
 	change, err := step.Diff(ctx, t)
 	if err != nil {
-		return err
+		return false, err
 	}
-	done := "Pulled"
-	if change.Kind == plan.Same {
+	done, pulled := "Pulled", change.Kind != plan.Same
+	if !pulled {
 		done = "Already here:"
 	} else if err := step.Apply(ctx, t); err != nil {
-		return err
+		return false, err
 	}
-	out.data("[config/images] %s %s", done, ref)
-	return nil
+	if out.json != nil {
+		out.json.step(plan.Item{Phase: "images", Step: step, Change: change})
+	} else {
+		out.data("[config/images] %s %s", done, ref)
+	}
+	return pulled, nil
 }
 
 // data prints a line to stdout without disturbing the spinner.

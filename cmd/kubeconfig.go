@@ -31,6 +31,7 @@ const usualValidity = 365 * 24 * time.Hour
 type userFlags struct {
 	configFile string
 	user       pki.User
+	out        documents
 }
 
 func newUserKubeconfig(env *Env) *cobra.Command {
@@ -49,11 +50,15 @@ func newUserKubeconfig(env *Env) *cobra.Command {
 	s.StringSliceVar(&f.user.Groups, "org", nil, "groups of the user, which go into the certificate")
 	s.StringVar(&f.user.Token, "token", "", "token to put in, in place of a certificate")
 	s.DurationVar(&f.user.Validity, "validity-period", usualValidity, "how long the certificate is good")
+	f.out.add(c)
 	c.SetFlagErrorFunc(withoutValue)
 	return c
 }
 
 func (f *userFlags) run(ctx context.Context, env *Env) error {
+	if err := f.out.check(); err != nil {
+		return err
+	}
 	if f.user.Name == "" {
 		return cause.Usage.Mark(errors.New("cannot make a kubeconfig for nobody: name the user with --client-name"))
 	}
@@ -77,6 +82,5 @@ func (f *userFlags) run(ctx context.Context, env *Env) error {
 	case f.user.Validity > usualValidity:
 		warnings(env, []string{fmt.Sprintf("--validity-period %s is longer than %s, the usual lifetime of certificates", f.user.Validity, usualValidity)})
 	}
-	_, err = env.Stdout.Write(data)
-	return err
+	return f.out.print(env, data)
 }

@@ -30,9 +30,9 @@ func TestToolsInit(t *testing.T) {
 	m, args := newUnborn(t)
 	file := args[2]
 	for _, preview := range []string{
-		"kubeadm init --ignore-preflight-errors=all --config=FILE --skip-token-print --v=6 --dry-run",           // kind
+		"kubeadm init --ignore-preflight-errors=all --config=FILE --skip-token-print --v=6 --dry-run",            // kind
 		"kubeadm init --config=FILE --skip-token-print --v=6 --skip-phases=preflight,addon/kube-proxy --dry-run", // kind
-		"kubeadm init --config FILE --v 5 --dry-run",                                                            // Cluster API
+		"kubeadm init --config FILE --v 5 --dry-run",                                                             // Cluster API
 	} {
 		m.asTool(preview, file)
 	}
