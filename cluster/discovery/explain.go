@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"syscall"
 	"time"
+
+	"github.com/kubewright/kubewright/cause"
 )
 
 // tolerated is how much clocks may differ before they are a cause of what is wrong.
@@ -60,7 +62,7 @@ func (o Options) explain(err error, proxy string) error {
 	default:
 		err = fmt.Errorf("the connection is cut: %w\nis the API server starting, or does a load balancer have no API server to give it to?%s", err, through)
 	}
-	return o.later(unreachable, o.Reach, err)
+	return o.later(unreachable, o.Reach, cause.Unreachable.Mark(err))
 }
 
 // distrust says why a server did not prove to be of the pinned CA. skew is how far its clock is ahead.

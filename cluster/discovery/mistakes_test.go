@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kubewright/kubewright/cause"
 )
 
 func validity(from, to time.Time) func(*x509.Certificate) {
@@ -139,6 +141,9 @@ func TestNobodyListens(t *testing.T) {
 		t.Fatal("found it")
 	}
 	checkMessage(t, err, "it does not answer, nobody listens there: ", "is it the right address and port", a.endpoint())
+	if why := cause.Of(err); why != cause.Unreachable {
+		t.Errorf("the cause is %s", why)
+	}
 	if past := time.Since(began); past < o.Patience || past > 20*o.Patience {
 		t.Errorf("after %v", past)
 	}

@@ -26,7 +26,7 @@ var below = map[string][]string{
 	"timeline":            {},
 	"etcd":                {"cause", "config"},
 	"cluster":             {"config", "host"},
-	"cluster/discovery":   {"cluster", "config"},
+	"cluster/discovery":   {"cause", "cluster", "config"},
 	"preflight":           {"cause", "config", "host", "systemd", "etcd"},
 	"plan":                {"host", "systemd"},
 	"phases":              {"cause", "cluster", "config", "etcd", "host", "host/network", "manifests", "pki", "plan", "preflight", "templates"},
