@@ -71,7 +71,7 @@ func printDefaults(env *Env, of string, text func() ([]byte, error)) *cobra.Comm
 func warnings(env *Env, list []string) {
 	for i, w := range list {
 		if !slices.Contains(list[:i], w) {
-			fmt.Fprintln(env.Stderr, "warning: "+strings.ReplaceAll(w, "\n", "\n  "))
+			fmt.Fprintln(env.Stderr, "warning: "+env.program().says(strings.ReplaceAll(w, "\n", "\n  ")))
 		}
 	}
 }

@@ -163,8 +163,6 @@ func (f *tokenCreateFlags) load(env *Env, flags *pflag.FlagSet) (*config.Config,
 	if err != nil {
 		return nil, err
 	}
-	for _, warning := range out.Warnings {
-		fmt.Fprintln(env.Stderr, "warning: "+warning)
-	}
+	warnings(env, out.Warnings)
 	return out, nil
 }
