@@ -35,12 +35,12 @@ type event struct {
 	Message string  `json:"message,omitempty"`
 	// Manifest is an object that --print-manifest shows.
 	Manifest json.RawMessage `json:"manifest,omitempty"`
+	// Run is with the result and the error of a run that has a record: its name for history.
+	Run string `json:"run,omitempty"`
 	// Node is with the result of join and of its phases: the name of this machine's node.
 	Node string `json:"node,omitempty"`
 	// Certificates are with the result of certs renew: what has become of each.
 	Certificates []renewed `json:"certificates,omitempty"`
-	// Run is with the result and the error of a run that has a record: its name for history.
-	Run string `json:"run,omitempty"`
 	// Moved is with the result of reset and rollback: where etcd's data is now.
 	Moved []string `json:"moved,omitempty"`
 	// LeftAlone is with the result of reset: what a user may look for among what it takes away.
