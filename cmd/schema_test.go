@@ -97,7 +97,6 @@ func TestSchema(t *testing.T) {
 		check(m, "certs", "certificate-key", "-o", form)
 		check(m, "config", "validate", "--config", args[2], "-o", form)
 		check(m, "config", "images", "pull", "--cri-socket", "unix:///run/x.sock", "-o", form)
-		check(m, "certs", "renew", "all", "--no-restart", "-o", form)
 		check(m, "reset", "-o", form, "--dry-run")
 	}
 	check(m, "token", "list", "--nonsense", "-o", "json")
