@@ -110,7 +110,7 @@ func TestRenew(t *testing.T) {
 	bed.Need(t)
 	m, _ := initialized(t, bed.NewLab(t), bed.Spec{Name: "cp1"})
 	serials := usesFiles(t, m, nil)
-	serials = renewed(t, m, serials)
+	now := renewed(t, m, serials)
 	workloadAfter(t, m, "renewed")
 	checkAgain(t, m)
 	ours, theirs := m.MustRun(t, "kubewright", "certs", "check-expiration"), m.MustRun(t, "kubeadm", "certs", "check-expiration")
@@ -118,17 +118,7 @@ func TestRenew(t *testing.T) {
 		t.Errorf("check-expiration:\n%s\nof kubeadm:\n%s", ours, theirs)
 	}
 
-	// Kubeadm renews, and restarts nothing. Init finds that the components read other files than they did.
-	m.MustRun(t, "kubeadm", "certs", "renew", "all")
-	began := time.Now()
-	m.MustRun(t, "kubewright", "init", "--config", configPath)
-	ready(t, m)
-	startedSince(t, m, began)
-	serials = usesFiles(t, m, serials)
-	checkAgain(t, m)
-
 	// And back.
-	now := renewed(t, m, serials)
 	m.MustRun(t, "kubewright", "rollback", "--force")
 	ready(t, m)
 	for port, serial := range usesFiles(t, m, now) {
@@ -136,6 +126,15 @@ func TestRenew(t *testing.T) {
 			t.Errorf("port %s presents %s after the rollback, before the renewal it was %s", port, serial, serials[port])
 		}
 	}
+	checkAgain(t, m)
+
+	// Kubeadm renews, and restarts nothing. Init finds that the components read other files than they did.
+	m.MustRun(t, "kubeadm", "certs", "renew", "all")
+	began := time.Now()
+	m.MustRun(t, "kubewright", "init", "--config", configPath)
+	ready(t, m)
+	startedSince(t, m, began)
+	usesFiles(t, m, serials)
 	checkAgain(t, m)
 }
 
@@ -150,7 +149,7 @@ func TestRenewKubeadmNode(t *testing.T) {
 	for _, component := range controlPlane {
 		manifests[component] = m.ReadFile(t, "/etc/kubernetes/manifests/"+component+".yaml")
 	}
-	serials := renewed(t, m, usesFiles(t, m, nil))
+	renewed(t, m, usesFiles(t, m, nil))
 	workloadAfter(t, m, "renewed")
 	for _, component := range controlPlane {
 		now := m.ReadFile(t, "/etc/kubernetes/manifests/"+component+".yaml")
@@ -159,7 +158,10 @@ func TestRenewKubeadmNode(t *testing.T) {
 			t.Errorf("the manifest of %s has %d more lines:\n%s", component, more, now)
 		}
 	}
-	renewed(t, m, serials) // again, with the annotation there
+	m.MustRun(t, "kubewright", "certs", "renew", "scheduler.conf") // again, with the annotation there
+	if text := m.ReadFile(t, "/etc/kubernetes/manifests/kube-scheduler.yaml"); strings.Count(text, "kubewright.io/renewed-files-hash: ") != 1 {
+		t.Errorf("after a second renewal:\n%s", text)
+	}
 	m.MustRun(t, "kubeadm", "certs", "renew", "all")
 	if r := run(m, "kubewright", "init", "--config", configPath); r.code != cause.Preflight.Exit() || !strings.Contains(r.err, "[ERROR ") {
 		t.Errorf("init takes what kubeadm made for its own: exit code %d\n%s", r.code, r.err)
