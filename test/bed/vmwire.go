@@ -71,8 +71,26 @@ type agentClient struct {
 
 // remoteCommand is a command that has not ended yet.
 type remoteCommand struct {
+	end chan wireMessage // one message, with Code or Error
+
+	mu             sync.Mutex // guards what follows
 	stdout, stderr io.Writer
-	end            chan wireMessage // one message, with Code or Error
+	left           bool // its caller has gone, and with it the writers
+}
+
+func (r *remoteCommand) write(m wireMessage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.left {
+		r.stdout.Write(m.Stdout) //nolint:errcheck // a log that cannot be written does not end the command
+		r.stderr.Write(m.Stderr) //nolint:errcheck // as above
+	}
+}
+
+func (r *remoteCommand) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = true
 }
 
 func newAgentClient(line io.ReadWriter) *agentClient {
@@ -106,8 +124,7 @@ func (c *agentClient) got(m wireMessage) {
 	case m.Code != nil:
 		cmd.end <- m
 	default:
-		cmd.stdout.Write(m.Stdout) //nolint:errcheck // a log that cannot be written does not end the command
-		cmd.stderr.Write(m.Stderr) //nolint:errcheck // as above
+		cmd.write(m)
 	}
 }
 
@@ -128,6 +145,7 @@ func (c *agentClient) endAll(err error, forGood bool) {
 // an error; one that could not run, or that ctx ended, is.
 func (c *agentClient) Run(ctx context.Context, stdout, stderr io.Writer, args ...string) (code int, err error) {
 	cmd := &remoteCommand{stdout: stdout, stderr: stderr, end: make(chan wireMessage, 1)}
+	defer cmd.leave()
 	c.mu.Lock()
 	if c.gone != nil {
 		c.mu.Unlock()
