@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/kubewright/kubewright/cause"
 )
 
 // Power is what `make test-power` does: the power of a VM is cut again and again while kubewright init runs in it. After each cut it
@@ -172,10 +174,36 @@ func (o *outage) look(ctx context.Context) error {
 	return nil
 }
 
-// init runs init, told by its events. What it says otherwise goes to the log.
-func (o *outage) init(ctx context.Context, s *seen, begun func()) error {
+// attempts is how often init is run where it fails and says that the same command goes on. An emulated machine on a busy host may be
+// so slow that its container runtime does not answer for minutes, which no power cut has done.
+const attempts = 3
+
+// init runs init, told by its events, and again where that is what it says. What it says otherwise goes to the log.
+func (o *outage) init(ctx context.Context, s *seen, begun func()) (err error) {
 	ctx, cancel := watch(ctx, "kubewright init", 8*time.Minute, 20*time.Second, o.clusterMark)
 	defer cancel()
+	for n := range attempts {
+		var failed *initFailure
+		if err = o.initOnce(ctx, s, begun); !errors.As(err, &failed) || failed.code != cause.Incomplete.Exit() || n+1 == attempts {
+			break
+		}
+		o.say("init again: %v", err)
+	}
+	if n := len(o.rows); n > 0 && o.rows[n-1].resumed == "" && s.last.Event != "" {
+		o.rows[n-1].resumed = s.resumed()
+	}
+	return err
+}
+
+// initFailure is an init that has ended by itself.
+type initFailure struct {
+	code int
+	why  string
+}
+
+func (e *initFailure) Error() string { return fmt.Sprintf("exit code %d: %s", e.code, e.why) }
+
+func (o *outage) initOnce(ctx context.Context, s *seen, begun func()) error {
 	why := ""
 	events := &eventWriter{got: func(e runEvent) {
 		if e.Event == "phase" {
@@ -190,13 +218,10 @@ func (o *outage) init(ctx context.Context, s *seen, begun func()) error {
 	}}
 	code, err := o.agent.Run(ctx, io.MultiWriter(events, counter{&o.said}), o.log, o.tool, "init", "--config", initFile, "-o", "json")
 	if err == nil && code != 0 {
-		err = fmt.Errorf("exit code %d: %s", code, why)
+		err = &initFailure{code, why}
 	}
 	if err != nil {
 		err = fmt.Errorf("cannot run kubewright init: %w", err)
-	}
-	if n := len(o.rows); n > 0 && o.rows[n-1].resumed == "" && s.last.Event != "" {
-		o.rows[n-1].resumed = s.resumed()
 	}
 	return err
 }

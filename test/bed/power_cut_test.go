@@ -1,6 +1,7 @@
 package bed
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -64,5 +65,29 @@ func TestCutOfWhatHasEnded(t *testing.T) {
 	err := o.cut(t.Context(), moment{"addons", addonPhases, 1, time.Hour})
 	if err == nil || !strings.Contains(err.Error(), "exit code 1: no disk") || len(o.rows) != 0 {
 		t.Errorf("%v, %+v; want what init said", err, o.rows)
+	}
+}
+
+// An init that says that the same command goes on is run again, and no more than three times.
+func TestCutRunsInitAgain(t *testing.T) {
+	dir := t.TempDir()
+	script := func(last int) string {
+		return fmt.Sprintf(`echo x >> %[1]s/runs; test $(wc -l < %[1]s/runs) -lt %[2]d || exit 0
+echo '{"event":"error","message":"the runtime is slow"}'; exit 4
+`, dir, last)
+	}
+	o := fakeOutage(t, script(3))
+	if err := o.init(t.Context(), &seen{}, func() {}); err != nil {
+		t.Errorf("the third run: %v", err)
+	}
+	if err := os.Remove(dir + "/runs"); err != nil {
+		t.Fatal(err)
+	}
+	o = fakeOutage(t, script(9))
+	if err := o.init(t.Context(), &seen{}, func() {}); err == nil || !strings.Contains(err.Error(), "exit code 4: the runtime is slow") {
+		t.Errorf("one that never works: %v", err)
+	}
+	if runs, err := os.ReadFile(dir + "/runs"); err != nil || string(runs) != "x\nx\nx\n" {
+		t.Errorf("runs: %q, %v", runs, err)
 	}
 }
