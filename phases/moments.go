@@ -57,12 +57,12 @@ func Moments(c *config.Config, client func() (*cluster.Client, error)) []Moment 
 
 // node is a moment of the Node, asked for with a client that is made once.
 func node(name, moment string, client func() (*cluster.Client, error), reached func(exists, ready bool) bool) Moment {
-	once := sync.OnceValues(client)
-	return Moment{"node", moment, func(ctx context.Context) error {
-		api, err := once()
-		if err != nil {
-			once = sync.OnceValues(client)
-			return err
+	var api *cluster.Client
+	return Moment{"node", moment, func(ctx context.Context) (err error) {
+		if api == nil {
+			if api, err = client(); err != nil {
+				return err
+			}
 		}
 		exists, ready, err := api.NodeReady(ctx, name)
 		if err == nil && !reached(exists, ready) {

@@ -62,30 +62,22 @@ func (r *JoinReport) Problems() []string {
 
 // Run makes the cluster, measures, and takes it down.
 func (j Join) Run(ctx context.Context, b *bed.Builder) (report *JoinReport, err error) {
-	kit, err := b.Build()
+	p, err := build(b)
 	if err != nil {
 		return nil, err
 	}
-	program, err := b.Kubewright()
-	if err != nil {
-		return nil, err
-	}
-	if err := bed.SweepLabs(b.Cache, false); err != nil {
-		return nil, err
-	}
-	lab, err := bed.CreateLab(b.Cache, kit, fmt.Sprintf("bench-%d", os.Getpid()), bed.ThisProcess(), bed.Process{})
+	lab, err := bed.CreateLab(b.Cache, p.kit, fmt.Sprintf("bench-%d", os.Getpid()), bed.ThisProcess(), bed.Process{})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, lab.Down()) }()
-	binaries := map[string]string{"kubewright": program}
+	binaries := p.binaries()
 	machines, err := lab.BootAll(bed.Spec{Name: "cp1", Audit: true, Binaries: binaries}, bed.Spec{Name: "w1", Binaries: binaries},
 		bed.Spec{Name: "w2", KubeletUnit: true})
 	if err != nil {
 		return nil, err
 	}
 	cp := machines[0]
-	const initFile = "/root/init.yaml"
 	if err := os.WriteFile(cp.Path(initFile), []byte(bed.InitConfig(cp, bed.WithAudit(), bed.WithEndpoint(cp.IP()+":6443"))), 0o600); err != nil {
 		return nil, err
 	}

@@ -3,8 +3,6 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 )
@@ -46,17 +44,8 @@ func (r *JoinReport) Text() string {
 // Save writes the report as name.txt and name.json into a folder.
 func (r *JoinReport) Save(dir, name string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
-	if err == nil {
-		err = os.MkdirAll(dir, 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'), 0o644)
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name+".txt"), []byte(r.Text()), 0o644)
-	}
 	if err != nil {
 		return fmt.Errorf("cannot save the report: %w", err)
 	}
-	return nil
+	return save(dir, map[string][]byte{name + ".json": append(data, '\n'), name + ".txt": []byte(r.Text())})
 }

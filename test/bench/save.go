@@ -23,12 +23,17 @@ func (r *Report) Save(dir string) error {
 	if err != nil {
 		return err
 	}
+	return save(dir, map[string][]byte{
+		"report.txt": []byte(r.Text()), "report.json": append(whole, '\n'), "results.json": append(results, '\n'), "timeline.svg": picture,
+	})
+}
+
+// save writes files into a folder, by their names.
+func save(dir string, files map[string][]byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot save the report: %w", err)
 	}
-	for name, data := range map[string][]byte{
-		"report.txt": []byte(r.Text()), "report.json": append(whole, '\n'), "results.json": append(results, '\n'), "timeline.svg": picture,
-	} {
+	for name, data := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			return fmt.Errorf("cannot save the report: %w", err)
 		}
