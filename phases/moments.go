@@ -3,13 +3,13 @@ package phases
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/manifests"
 )
 
 // momentsEvery is how often each of them is looked at.
@@ -36,11 +36,10 @@ func Moments(c *config.Config, client func() (*cluster.Client, error)) []Moment 
 	}
 	add("kubelet", "answers", cluster.KubeletProbe(c).URL)
 	if !c.ExternalEtcd() {
-		loopback := "127.0.0.1"
-		if c.IPv6() {
-			loopback = "::1"
+		pod := manifests.Etcd(manifests.Node{Config: c})
+		if p, ok := cluster.ReadyProbeOf(&pod.Spec.Containers[0]); ok {
+			add(p.Name, "ready", p.URL)
 		}
-		add(config.Etcd, "ready", "http://"+net.JoinHostPort(loopback, "2381")+"/readyz")
 	}
 	for _, p := range cluster.Probes(c, nil) {
 		if p.Name != config.APIServer {

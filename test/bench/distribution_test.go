@@ -16,8 +16,8 @@ func TestDistributionOf(t *testing.T) {
 	}{
 		{nil, Distribution{}},
 		{[]time.Duration{2500 * time.Millisecond}, Distribution{2.5, 2.5, 2.5, 2.5, 2.5}},
-		{hundred, Distribution{1, 50, 90, 99, 100}},
-		{hundred[90:], Distribution{1, 5, 9, 10, 10}}, // one to ten
+		{hundred, Distribution{1, 50.5, 90, 99, 100}},
+		{hundred[90:], Distribution{1, 5.5, 9, 10, 10}}, // one to ten
 	} {
 		if got := DistributionOf(tc.times); got != tc.want {
 			t.Errorf("of %d times: %+v; want %+v", len(tc.times), got, tc.want)

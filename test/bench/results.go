@@ -132,7 +132,11 @@ func (r *Report) Text() string {
 	got := r.Results()
 	for _, line := range got.lines() {
 		state := "reached"
-		if line.is > line.goal {
+		switch {
+		case line.is == 0:
+			fmt.Fprintf(table, "%s\tnot measured\t\n", line.name)
+			continue
+		case line.is > line.goal:
 			state = "missed"
 		}
 		if math.IsInf(line.goal, 1) {
