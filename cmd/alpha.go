@@ -3,6 +3,6 @@ package cmd
 import "github.com/spf13/cobra"
 
 // newAlpha is there because kubeadm has it: a place for commands to come.
-func newAlpha() *cobra.Command {
+func newAlpha(*Env) *cobra.Command {
 	return &cobra.Command{Use: "alpha", Short: "Commands that are an experiment; there are none at present"}
 }

@@ -17,7 +17,7 @@ const referenceDir = "../docs/reference"
 
 // TestReference: docs/reference says what the help says.
 func TestReference(t *testing.T) {
-	want := reference(newRoot(&Env{}))
+	want := reference(newRoot(&Env{}, ""))
 	if *update {
 		if err := os.RemoveAll(referenceDir); err != nil {
 			t.Fatal(err)
@@ -99,7 +99,7 @@ func describe(w *strings.Builder, c *cobra.Command, level string) {
 
 // TestReferenceNamesAll: every command that the help names has a section.
 func TestReferenceNamesAll(t *testing.T) {
-	files := reference(newRoot(&Env{}))
+	files := reference(newRoot(&Env{}, ""))
 	for path := range walkHelp(t, func(path []string) string { return helpOf(t, Kubewright, path) }) {
 		words := strings.Fields(path)
 		if len(words) == 0 || words[0] == "help" || slices.Contains(words, "help") {

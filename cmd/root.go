@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -53,7 +54,11 @@ func quiet() { klog.SetLoggerWithOptions(klog.Logger{}, klog.ContextualLogger(tr
 
 // Run runs one command line.
 func Run(ctx context.Context, env Env, args []string) int {
-	root := newRoot(&env)
+	first := ""
+	if len(args) > 0 {
+		first = args[0]
+	}
+	root := newRoot(&env, first)
 	root.SetArgs(args)
 	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
@@ -62,7 +67,30 @@ func Run(ctx context.Context, env Env, args []string) int {
 	return env.fail(c, args, err)
 }
 
-func newRoot(env *Env) *cobra.Command {
+// rootCommand is one that stands directly after the program's name.
+type rootCommand struct {
+	name string
+	make func(*Env) *cobra.Command
+}
+
+var rootCommands = []rootCommand{
+	{"alpha", newAlpha},
+	{"certs", newCerts},
+	{"completion", newCompletion},
+	{"config", newConfig},
+	{"history", newHistory},
+	{"init", newInit},
+	{"join", newJoin},
+	{"kubeconfig", newKubeconfig},
+	{"reset", newReset},
+	{"rollback", newRollback},
+	{"token", newTokens},
+	{"version", newVersion},
+}
+
+// newRoot makes the commands, or only one of them where only is the name of one: the flags of all phases take longer to make than
+// `version` takes otherwise.
+func newRoot(env *Env, only string) *cobra.Command {
 	global := &globalFlags{}
 	root := &cobra.Command{
 		Use:   string(env.program()),
@@ -77,20 +105,12 @@ func newRoot(env *Env) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.AddCommand(
-		newAlpha(),
-		newCerts(env),
-		newCompletion(env),
-		newConfig(env),
-		newHistory(env),
-		newInit(env),
-		newJoin(env),
-		newKubeconfig(env),
-		newReset(env),
-		newRollback(env),
-		newTokens(env),
-		newVersion(env),
-	)
+	named := slices.ContainsFunc(rootCommands, func(c rootCommand) bool { return c.name == only })
+	for _, c := range rootCommands {
+		if !named || c.name == only {
+			root.AddCommand(c.make(env))
+		}
+	}
 	env.program().takeName(root)
 	return root
 }
