@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/pki"
 	"github.com/kubewright/kubewright/plan"
@@ -46,7 +47,7 @@ func pkiSteps(f *Facts, row string) ([]plan.Step, error) {
 		return unreadable(err, f.PKI.Paths(row)...), nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, cause.Preflight.Mark(err)
 	}
 	var steps []plan.Step
 	for _, file := range files {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/util/keyutil"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/test/bed"
 )
 
@@ -21,6 +22,7 @@ func TestInitErrors(t *testing.T) {
 		config  func(string) string
 		command []string
 		want    []string
+		cause   cause.Cause // preflight where it says nothing
 	}{
 		{name: "no runtime", spec: bed.Spec{NoRuntime: true}, want: []string{"[ERROR CRI]", "container runtime"}},
 		{name: "no kubelet", spec: bed.Spec{NoKubelet: true}, want: []string{"kubelet"}},
@@ -40,13 +42,13 @@ func TestInitErrors(t *testing.T) {
 		}, want: []string{"/etc/kubernetes/pki/ca.crt", "no whole certificate"}},
 		{name: "overlapping ranges", config: func(s string) string {
 			return strings.Replace(s, "podSubnet: 10.244.0.0/16", "podSubnet: 10.96.0.0/16", 1)
-		}, want: []string{"networking.podSubnet", "overlap"}},
+		}, want: []string{"networking.podSubnet", "overlap"}, cause: cause.Usage},
 		{name: "bad range", config: func(s string) string {
 			return strings.Replace(s, "podSubnet: 10.244.0.0/16", "podSubnet: 10.244.0.0/40", 1)
-		}, want: []string{"networking.podSubnet", "10.244.0.0/40"}},
+		}, want: []string{"networking.podSubnet", "10.244.0.0/40"}, cause: cause.Usage},
 		{name: "bad version", config: func(s string) string {
 			return strings.Replace(s, "kubernetesVersion: "+bed.KubernetesVersion, "kubernetesVersion: v1.99.0", 1)
-		}, want: []string{"kubernetesVersion", "v1.99.0"}},
+		}, want: []string{"kubernetesVersion", "v1.99.0"}, cause: cause.Usage},
 		{name: "swap is on", prepare: func(t *testing.T, m *bed.Machine) {
 			// Swap belongs to the whole host: the machine only believes that it is on.
 			m.WriteFile(t, "/root/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/sdb1\t\tpartition\t8388604\t\t0\t\t-2\n", 0o444)
@@ -79,8 +81,12 @@ func TestInitErrors(t *testing.T) {
 			}
 			before := listing(t, m)
 			r := run(m, append(tc.command, "kubewright", "init", "--config", "/init.yaml")...)
-			if r.code == 0 {
-				t.Fatalf("init succeeded:\n%s%s", r.out, r.err)
+			want := cause.Preflight
+			if tc.cause != "" {
+				want = tc.cause
+			}
+			if r.code != want.Exit() {
+				t.Fatalf("exit code %d, not that of %s:\n%s%s", r.code, want, r.out, r.err)
 			}
 			for _, want := range tc.want {
 				if !strings.Contains(r.err, want) {

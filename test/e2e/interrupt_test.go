@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/test/bed"
 )
 
@@ -54,7 +55,7 @@ func TestInitLocked(t *testing.T) {
 		return ""
 	})
 	r := run(m, "kubewright", "init", "--config", configPath)
-	if r.code == 0 || !strings.Contains(r.err, "kubewright init") || !strings.Contains(r.err, "pid") {
+	if r.code != cause.Busy.Exit() || !strings.Contains(r.err, "kubewright init") || !strings.Contains(r.err, "pid") {
 		t.Errorf("the second one: exit code %d\n%s", r.code, r.err)
 	}
 	if got := <-first; !strings.HasPrefix(got, "0 ") {
