@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/phases"
 	"github.com/kubewright/kubewright/pki"
@@ -35,7 +34,7 @@ func newGenerateCSR(env *Env) *cobra.Command {
 	f.runFlags.add(s)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := f.check(); err != nil {
-			return cause.Usage.Mark(err)
+			return err
 		}
 		out := newReporter(env, f.runFlags)
 		return out.finish(f.run(c.Context(), env, out))

@@ -56,7 +56,7 @@ func renewal(env *Env, c *cobra.Command, rows []pki.Row) {
 	f.runFlags.add(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := f.check(); err != nil {
-			return cause.Usage.Mark(err)
+			return err
 		}
 		out := newReporter(env, f.runFlags)
 		return out.finish(f.run(c.Context(), env, c.Flags(), rows, out))

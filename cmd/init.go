@@ -45,7 +45,7 @@ var phaseOnly = map[string]bool{
 // run is init, or one phase of it.
 func (f *initFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command) error {
 	if err := f.runFlags.check(); err != nil {
-		return cause.Usage.Mark(err)
+		return err
 	}
 	if err := f.absolutePaths(); err != nil {
 		return cause.Usage.Mark(err)

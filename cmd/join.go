@@ -47,7 +47,7 @@ func (f *joinFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, lis
 // runAt is join, or one phase of it.
 func (f *joinFlags) runAt(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command, endpoint string) error {
 	if err := f.runFlags.check(); err != nil {
-		return cause.Usage.Mark(err)
+		return err
 	}
 	out := newReporter(env, f.runFlags)
 	return out.finish(f.runOn(ctx, env, flags, list, endpoint, out))

@@ -38,7 +38,7 @@ func newReset(env *Env) *cobra.Command {
 // run is reset, or one phase of it.
 func (f *resetFlags) run(ctx context.Context, env *Env, flags *pflag.FlagSet, list phases.Command) error {
 	if err := f.runFlags.check(); err != nil {
-		return cause.Usage.Mark(err)
+		return err
 	}
 	if f.elsewhere() {
 		return cause.Usage.Mark(errors.New("cannot use --root with reset: it is about this machine, not about files alone; use --dry-run to see what would go"))

@@ -46,7 +46,7 @@ func newRollback(env *Env) *cobra.Command {
 
 func (f *rollbackFlags) run(ctx context.Context, env *Env) error {
 	if err := f.check(); err != nil {
-		return cause.Usage.Mark(err)
+		return err
 	}
 	out := newReporter(env, f.runFlags)
 	return out.finish(f.runOn(ctx, env, out))

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,11 +36,11 @@ func (f *runFlags) check() error {
 		return err
 	}
 	if f.root == "" {
-		return fmt.Errorf("cannot use an empty --root: name a directory, or / for this machine")
+		return cause.Usage.Mark(errors.New("cannot use an empty --root: name a directory, or / for this machine"))
 	}
 	var err error
 	if f.root, err = filepath.Abs(f.root); err != nil {
-		return fmt.Errorf("cannot use --root: %w", err)
+		return cause.Usage.Mark(fmt.Errorf("cannot use --root: %w", err))
 	}
 	return nil
 }
