@@ -130,13 +130,15 @@ func TestRenewKubeconfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.files[path] = data
+	other, _ := made(t, plain) // a CA that is being replaced: all of the file is put in
+	d.files[pkiDir+"ca.crt"] = slices.Concat(d.files[pkiDir+"ca.crt"], other.files[pkiDir+"ca.crt"])
 	renewAll(t, d, d.set(t, c, now.Add(time.Hour)))
 	var got clientcmdapi.Config
 	if err := yaml.Unmarshal(d.files[path], &got); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got.Clusters[0].Cluster.CertificateAuthorityData, d.files[pkiDir+"ca.crt"]) {
-		t.Error("the CA is the old one")
+		t.Error("the CA is the old one, or half of the bundle")
 	}
 	user := &got.AuthInfos[0].AuthInfo
 	cert, err := parseCert(user.ClientCertificateData)
