@@ -51,6 +51,20 @@ func TestDifferencesHaveTests(t *testing.T) {
 	}
 }
 
+// TestNamesOfTests: a name that is wrong in any way is told.
+func TestNamesOfTests(t *testing.T) {
+	tests := testFunctions(t)
+	for name, want := range map[string]string{
+		"": "names no test", "later": "names no test", "TestFiles": "names no test", "`TestNowhere`": "is not there", "`TestFiles`": "",
+		"`test/layout.TestFiles`": "", "`cmd.TestFiles`": "is not there", "`TestDifferencesAreWrittenDown`": "write which package",
+		"`TestFiles/no such part`": "has no such part", "`test/e2e.TestInit/workload`": "", "`help.txtar`": "", "`nothing.txtar`": "is no script",
+	} {
+		if got := missingTest(t, tests, name); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 // missingTest says what is wrong with the name of a test in the table.
 func missingTest(t *testing.T, tests map[string][]string, name string) string {
 	t.Helper()
