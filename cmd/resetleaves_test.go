@@ -8,6 +8,7 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/kubewright/kubewright/cause"
 	"github.com/kubewright/kubewright/config"
@@ -96,10 +97,14 @@ func TestResetKubeletDir(t *testing.T) {
 			m.write(config.KubeletDir+"/own", []byte("the user's"))
 			m.credentials("w1", time.Hour)
 			if inDir {
-				kubeletOf(t, m.host, m.cluster.URL, "w1", m.cluster.pki["/etc/kubernetes/pki/ca.crt"])
+				m.credentialsInFiles(config.KubeletPKIDir)
 			}
+			brought := m.tree()[config.KubeletKubeconfig]
 			joined(t, m, args...)
 			m.done.Wait()
+			if m.tree()[config.KubeletKubeconfig] != brought {
+				t.Fatal("the join has made other credentials")
+			}
 			m.reset()
 			if m.host.Exists(config.KubeletDir+"/own") || m.host.Exists(config.KubeletConfigFile) {
 				t.Error("something is left in the kubelet's directory")
@@ -109,6 +114,27 @@ func TestResetKubeletDir(t *testing.T) {
 			}
 		})
 	}
+}
+
+// credentialsInFiles takes what the kubelet's kubeconfig holds out of it, and into files of a directory.
+func (m *fakeMachine) credentialsInFiles(dir string) {
+	m.t.Helper()
+	data, err := m.host.ReadFile(config.KubeletKubeconfig)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	kc, err := clientcmd.Load(data)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	user := kc.AuthInfos["u"]
+	m.write(dir+"/own.crt", user.ClientCertificateData)
+	m.write(dir+"/own.key", user.ClientKeyData)
+	user.ClientCertificate, user.ClientKey, user.ClientCertificateData, user.ClientKeyData = dir+"/own.crt", dir+"/own.key", nil, nil
+	if data, err = clientcmd.Write(*kc); err != nil {
+		m.t.Fatal(err)
+	}
+	m.write(config.KubeletKubeconfig, data)
 }
 
 // The unit of a package stays, as it was: enabled if it was enabled.
