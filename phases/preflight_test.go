@@ -1,6 +1,8 @@
 package phases
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,6 +31,25 @@ func TestAlwaysPullsWhatIsMissing(t *testing.T) {
 		}
 		if diff := cmp.Diff(images[:1], rt.Pulled()); diff != "" {
 			t.Errorf("%s: %s", policy, diff)
+		}
+	}
+}
+
+// TestFailedChecksOfDryRun: a dry run goes on and has the findings in its report; a real run stops before anything is changed.
+func TestFailedChecksOfDryRun(t *testing.T) {
+	checks := []preflight.Check{
+		{Name: "One", Find: func(context.Context) []preflight.Finding { return []preflight.Finding{{Message: "not fit"}} }},
+		{Name: "Two", Find: func(context.Context) []preflight.Finding { return []preflight.Finding{{Message: "nor that"}} }},
+	}
+	for _, dryRun := range []bool{true, false} {
+		f := facts(t, hosttest.New(t), minimal)
+		f.Preflight, f.Lenient = &preflight.Machine{Host: f.Host}, dryRun
+		steps, err := checked(t.Context(), f, true, checks)
+		if len(f.PreflightReport.Errors) != 2 || (err == nil) != dryRun || (len(steps) > 0) != dryRun {
+			t.Errorf("dry run %t: %v, %v, %+v", dryRun, steps, err, f.PreflightReport)
+		}
+		if !dryRun && !strings.Contains(err.Error(), "not fit") {
+			t.Error(err)
 		}
 	}
 }
