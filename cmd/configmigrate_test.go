@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -83,6 +84,22 @@ func TestMigrateFillsIn(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A file is judged on a machine that says nothing of itself, and would not survive a question.
+func TestValidateAsksNobody(t *testing.T) {
+	for name, text := range map[string]string{
+		"init": v1beta4 + "kind: InitConfiguration", "join": joinsWith + "controlPlane: {}\n", "reset": v1beta4 + "kind: ResetConfiguration",
+		"a label": v1beta4 + "kind: ClusterConfiguration\nkubernetesVersion: stable-1.36\n",
+	} {
+		var out, said bytes.Buffer
+		env := Env{Stdin: strings.NewReader(text), Stdout: &out, Stderr: &said, Machine: struct{ Machine }{}}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // nor does anybody in the network answer
+		if code := Run(ctx, env, []string{"config", "validate", "--config", "-"}); code != 0 || out.String() != "ok\n" {
+			t.Errorf("%s: exit code %d, %s%s", name, code, &out, &said)
+		}
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/host/hosttest"
@@ -18,6 +20,8 @@ import (
 type pullMachine struct {
 	Machine // nil: what is not below is not to be asked
 	runtime *hosttest.Runtime
+	// slow are pulls that take time; nil for those that take none.
+	slow *slowPulls
 	// socket is where the runtime was looked for.
 	socket string
 }
@@ -28,7 +32,34 @@ func (m *pullMachine) DetectRuntime(*host.Host) (string, error) { return "unix:/
 
 func (m *pullMachine) Runtime(_ context.Context, _ *host.Host, socket string) (host.Runtime, error) {
 	m.socket = socket
+	if m.slow != nil {
+		return m.slow, nil
+	}
 	return m.runtime, nil
+}
+
+// slowPulls is a runtime whose pulls go on until as many are under way as are expected, or for a moment.
+type slowPulls struct {
+	*hosttest.Runtime
+	expected, now, most int
+	mu                  sync.Mutex
+}
+
+func (s *slowPulls) PullImage(ctx context.Context, ref string) error {
+	count := func(n int) int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.now += n
+		s.most = max(s.most, s.now)
+		return s.most
+	}
+	count(1)
+	for tries := 0; count(0) < s.expected && tries < 500; tries++ {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(10 * time.Millisecond) // so that one too many shows
+	count(-1)
+	return s.Runtime.PullImage(ctx, ref)
 }
 
 func pull(t *testing.T, m *pullMachine, args ...string) (stdout, stderr string, code int) {
@@ -62,15 +93,19 @@ func TestImagesPull(t *testing.T) {
 	}
 }
 
-// Several images at the same time come in any order, and each is told once.
+// Four images at the same time come in any order, and each is told once. Otherwise they come one after the other.
 func TestImagesPullAtOnce(t *testing.T) {
-	m := &pullMachine{runtime: &hosttest.Runtime{}}
+	m := &pullMachine{runtime: &hosttest.Runtime{}, slow: &slowPulls{Runtime: &hosttest.Runtime{}, expected: 4}}
 	stdout, stderr, code := pull(t, m, "--config", configFile(t, "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n"+
 		"nodeRegistration:\n  imagePullSerial: false\n  criSocket: unix:///of/the/file.sock\n"))
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	slices.Sort(lines)
 	if code != 0 || stderr != "" || len(slices.Compact(lines)) != 7 || m.socket != "unix:///of/the/file.sock" {
 		t.Errorf("code %d, socket %s, stdout:\n%sstderr:\n%s", code, m.socket, stdout, stderr)
+	}
+	one := &pullMachine{slow: &slowPulls{Runtime: &hosttest.Runtime{}, expected: 1}}
+	if _, stderr, code := pull(t, one); code != 0 || one.slow.most != 1 || m.slow.most != 4 {
+		t.Errorf("code %d, %d and %d at the same time\n%s", code, one.slow.most, m.slow.most, stderr)
 	}
 }
 

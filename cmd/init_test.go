@@ -6,7 +6,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubewright/kubewright/config"
 )
@@ -59,6 +63,22 @@ func (c *fakeCluster) tokens() []string {
 	return found
 }
 
+// stamps are the inode and the time of the last change of each file on the machine, but for our own records.
+func (m *fakeMachine) stamps() map[string]string {
+	m.t.Helper()
+	found := map[string]string{}
+	for path := range m.tree() {
+		var st syscall.Stat_t
+		if err := syscall.Lstat(m.host.Root+path, &st); err != nil {
+			m.t.Fatal(err)
+		}
+		if st.Mode&syscall.S_IFMT == syscall.S_IFREG {
+			found[path] = fmt.Sprint(st.Ino, st.Mtim, st.Ctim)
+		}
+	}
+	return found
+}
+
 // TestInit makes a cluster whole, and a second run has nothing to do and asks for nothing to be changed.
 func TestInit(t *testing.T) {
 	m, args := newUnborn(t)
@@ -85,15 +105,52 @@ func TestInit(t *testing.T) {
 		t.Errorf("tokens %v", tokens)
 	}
 	m.cluster.asked()
-	before := m.tree()
+	before, stamps := m.tree(), m.stamps()
 	if output := joined(t, m, args...); !strings.Contains(output, "Nothing to do") {
 		t.Errorf("a second run:\n%s", output)
 	}
 	m.same(before)
+	if diff := cmp.Diff(stamps, m.stamps()); diff != "" {
+		t.Errorf("files were written again:\n%s", diff)
+	}
 	for _, request := range m.cluster.asked() {
 		verb, _, _ := strings.Cut(request, " ")
 		if verb != http.MethodGet && verb != http.MethodPatch && !strings.Contains(request, "accessreviews") {
 			t.Errorf("a second run sends %s", request)
 		}
+	}
+}
+
+// TestFirstWriteWaits: what an API server answers while it starts is waited for as long as each trouble may last, the first write
+// included, and not for that time in all.
+func TestFirstWriteWaits(t *testing.T) {
+	m, args := newUnborn(t)
+	text, err := m.host.ReadFile("/etc/init.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write("/etc/init.yaml", []byte(strings.Replace(string(text), "nodeRegistration:", "timeouts: {kubernetesAPICall: 1s}\nnodeRegistration:", 1)))
+	var began, over time.Time
+	m.cluster.disturb = func(r *http.Request) disturbance {
+		if r.Method != http.MethodPatch || r.URL.Path != adminBinding {
+			return nil
+		}
+		if began.IsZero() {
+			began = time.Now()
+		}
+		switch past := time.Since(began); {
+		case past < 700*time.Millisecond:
+			return says(http.StatusServiceUnavailable, "ServiceUnavailable", "etcd does not answer")
+		case past < 1400*time.Millisecond:
+			return says(http.StatusInternalServerError, "InternalError", "the authorizer is not there")
+		case past < 2100*time.Millisecond:
+			return says(http.StatusServiceUnavailable, "ServiceUnavailable", "no controller")
+		}
+		over = time.Now()
+		return nil
+	}
+	joined(t, m, args...)
+	if past := over.Sub(began); past < 2*time.Second {
+		t.Errorf("the first write had to wait for %s only", past)
 	}
 }

@@ -33,7 +33,8 @@ func TestJoinKubeletEnds(t *testing.T) {
 	}
 	for _, want := range []string{"the kubelet ended (exit-code, status 1): it does not know a flag\n",
 		"\n  | failed to parse kubelet flag: unknown flag: --no-such-flag\n",
-		"\nmend it in KUBELET_EXTRA_ARGS", "\nwhat is done stays; to carry on, run the same command again"} {
+		"\nmend it in KUBELET_EXTRA_ARGS", "\nwhat is done stays; to carry on, run the same command again",
+		"\nto go back to how the machine was before: kubewright rollback"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in:\n%s", want, said)
 		}

@@ -42,6 +42,8 @@ type fakeMachine struct {
 	reaper *reaper
 	// noSystemd and noRuntime are why they can't be reached.
 	noSystemd, noRuntime error
+	// notRoot is a user who may not change the machine.
+	notRoot bool
 	// sleepy is a kubelet that does nothing.
 	sleepy bool
 	// pods are what a kubelet with manifests runs; nil where no test asks the components.
@@ -92,7 +94,7 @@ func (m *fakeMachine) Host(string) *host.Host {
 	return &host.Host{Root: m.host.Root, Fault: m.fault(), Unmounter: m.host.Unmounter, Killer: m.host.Killer, Dialer: m.dial}
 }
 
-func (m *fakeMachine) Root() bool { return true }
+func (m *fakeMachine) Root() bool { return !m.notRoot }
 func (m *fakeMachine) Systemd(context.Context) (systemd.Manager, error) {
 	if m.noSystemd != nil {
 		return nil, m.noSystemd

@@ -13,7 +13,7 @@ func TestLabelWithoutNetwork(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // nobody is asked
 	for label, want := range map[string]string{
-		"stable-1": config.DefaultKubernetesVersion, "latest": config.DefaultKubernetesVersion, "v1.36.1": "",
+		"": "", "stable-1": config.DefaultKubernetesVersion, "latest": config.DefaultKubernetesVersion, "v1.36.1": "",
 		"stable-1.36": "error", "ci/v1.37.3-rc.0.12+abcdef0123": "v1.37.3-rc.0.12+abcdef0123",
 	} {
 		c := config.New()

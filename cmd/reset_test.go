@@ -128,6 +128,10 @@ func TestResetNothing(t *testing.T) {
 		t.Errorf("stderr:\n%s", stderr)
 	}
 	m.same(before)
+	m.write("/etc/reset.yaml", []byte(v1beta4+"kind: ResetConfiguration\n"))
+	before = m.tree()
+	m.reset("--config", m.host.Root+"/etc/reset.yaml") // and --force
+	m.same(before)
 }
 
 // Where the user has removed the kubelet's unit, its link is taken away nevertheless: systemd does not do it.

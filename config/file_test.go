@@ -45,13 +45,14 @@ func migrated(t *testing.T, text string) (string, []string) {
 func TestLoadFileRefuses(t *testing.T) {
 	const cluster = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
 	for name, tt := range map[string]struct{ text, want string }{
-		"nothing":                  {"# nothing\n", "it holds no document of kubeadm.k8s.io/v1beta4"},
-		"another API":              {cluster + "---\napiVersion: apps/v1\nkind: Deployment\n", "file.yaml:4: apiVersion apps/v1 is unknown: want kubeadm.k8s.io/v1beta4"},
-		"experimental":             {"apiVersion: kubeadm.k8s.io/v1\nkind: ClusterConfiguration\n", "--allow-experimental-api"},
-		"an unknown kind":          {"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterStatus\n", "unknown kind ClusterStatus"},
-		"a kind that nobody reads": {cluster + "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: CredentialProviderConfig\n", "is not read by any command"},
-		"an old version":           {"apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\n", "convert the file with kubeadm 1.36"},
-		"a component's typo":       {cluster + "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPod: 1\n", "unknown field maxPod"},
+		"nothing":                   {"# nothing\n", "it holds no document of kubeadm.k8s.io/v1beta4"},
+		"another API":               {cluster + "---\napiVersion: apps/v1\nkind: Deployment\n", "file.yaml:4: apiVersion apps/v1 is unknown: want kubeadm.k8s.io/v1beta4"},
+		"experimental":              {"apiVersion: kubeadm.k8s.io/v1\nkind: ClusterConfiguration\n", "--allow-experimental-api"},
+		"an unknown kind":           {"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterStatus\n", "unknown kind ClusterStatus"},
+		"a kind that nobody reads":  {cluster + "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: CredentialProviderConfig\n", "is not read by any command"},
+		"an old version":            {"apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\n", "convert the file with kubeadm 1.36"},
+		"a component's typo":        {cluster + "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPod: 1\n", "unknown field maxPod"},
+		"a component's typo, alone": {"apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPod: 1\n", "unknown field maxPod"},
 		"a merge in v1beta4": {
 			cluster + "apiServer:\n  extraArgs:\n  - {name: v, value: '1', mergeMethod: append}\n",
 			"file.yaml:5: ClusterConfiguration: unknown field apiServer.extraArgs[0].mergeMethod; only kubeadm.k8s.io/v1 has it",

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -147,5 +148,30 @@ func TestKubeletFlagsName(t *testing.T) {
 	got, err := KubeletFlags(c, "other")
 	if err != nil || string(got) != "KUBELET_KUBEADM_ARGS=\"--hostname-override=third\"\n" {
 		t.Errorf("%v: %s", err, got)
+	}
+}
+
+// A directory with a slash at its end is the same directory, and is written as that.
+func TestNoSecondSlash(t *testing.T) {
+	c := load(t, "testdata/cases/elsewhere/config.yaml")
+	want := staticPods(t, Node{Config: c}, Patched{})
+	c.Cluster.CertificatesDir += "/"
+	for name, pod := range staticPods(t, Node{Config: c}, Patched{}) {
+		if name == config.Etcd && string(pod) != string(want[name]) || strings.Contains(string(pod), "pki//") {
+			t.Errorf("%s:\n%s", name, pod)
+		}
+	}
+}
+
+// The feature gate RootlessControlPlane changes no static pod.
+func TestRootlessIsNotCarriedOut(t *testing.T) {
+	c := load(t, "testdata/cases/defaults/config.yaml")
+	want := staticPods(t, Node{Config: c}, Patched{})
+	c.Cluster.FeatureGates = map[string]bool{"RootlessControlPlane": true}
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, staticPods(t, Node{Config: c}, Patched{})); diff != "" {
+		t.Error(diff)
 	}
 }

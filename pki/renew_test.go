@@ -130,13 +130,15 @@ func TestRenewKubeconfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.files[path] = data
+	other, _ := made(t, plain) // a CA that is being replaced: all of the file is put in
+	d.files[pkiDir+"ca.crt"] = slices.Concat(d.files[pkiDir+"ca.crt"], other.files[pkiDir+"ca.crt"])
 	renewAll(t, d, d.set(t, c, now.Add(time.Hour)))
 	var got clientcmdapi.Config
 	if err := yaml.Unmarshal(d.files[path], &got); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got.Clusters[0].Cluster.CertificateAuthorityData, d.files[pkiDir+"ca.crt"]) {
-		t.Error("the CA is the old one")
+		t.Error("the CA is the old one, or half of the bundle")
 	}
 	user := &got.AuthInfos[0].AuthInfo
 	cert, err := parseCert(user.ClientCertificateData)
@@ -180,10 +182,9 @@ func TestRenewSpecial(t *testing.T) {
 		{"CA that expires soon", "apiserver", 10*validity - time.Hour, func(*disk) {}, Renewed, "good until 2036-11-21 only: its CA /etc/kubernetes/pki/ca.crt expires then"},
 		{"other CA", "apiserver", 0, swapCA, Renewed, "is not signed by /etc/kubernetes/pki/ca.crt, which signs the new one"},
 		{"other CA of a kubeconfig", "admin.conf", 0, swapCA, Renewed, "is not signed by /etc/kubernetes/pki/ca.crt"},
-		{"kubeconfig with a token", "admin.conf", 0, func(d *disk) {
-			d.files["/etc/kubernetes/admin.conf"] = []byte("current-context: c\nclusters: [{name: c, cluster: {server: https://a}}]\n" +
-				"contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {token: t}}]\n")
-		}, Foreign, ""},
+		{"kubeconfig with a token", "admin.conf", 0, withUser("{token: t}"), Foreign, ""},
+		{"kubeconfig with a plugin", "admin.conf", 0, withUser("{exec: {apiVersion: client.authentication.k8s.io/v1, command: login}}"), Foreign, ""},
+		{"kubeconfig with files", "admin.conf", 0, withUser("{client-certificate: /a.crt, client-key: /a.key}"), Foreign, ""},
 		{"CA missing", "apiserver", 0, remove(pkiDir+"ca.crt", pkiDir+"ca.key"), "", "cannot renew apiserver: the CA /etc/kubernetes/pki/ca.crt is not there; bring it back"},
 		{"CA expired", "apiserver", 11 * validity, func(*disk) {}, "", "cannot renew apiserver: cannot use /etc/kubernetes/pki/ca.crt: the CA expired on 2036-11-21"},
 		{"key of another CA", "apiserver", 0, func(d *disk) { d.files[pkiDir+"ca.key"] = d.files[pkiDir+"front-proxy-ca.key"] }, "", "it is not the key of /etc/kubernetes/pki/ca.crt"},
@@ -210,6 +211,12 @@ func TestRenewSpecial(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withUser makes admin.conf a kubeconfig of somebody.
+func withUser(user string) func(*disk) {
+	return put("/etc/kubernetes/admin.conf", "current-context: c\nclusters: [{name: c, cluster: {server: https://a}}]\n"+
+		"contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: "+user+"}]\n")
 }
 
 // TestRenewAgain renews after a run that stopped between the two files of a certificate.
@@ -258,8 +265,7 @@ func TestExpirations(t *testing.T) {
 	if diff := cmp.Diff(want, cas); diff != "" {
 		t.Error(diff)
 	}
-	d.files["/etc/kubernetes/admin.conf"] = []byte("current-context: c\nclusters: [{name: c, cluster: {server: https://a}}]\n" +
-		"contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {token: t}}]\n")
+	withUser("{token: t}")(d)
 	s := d.set(t, loadConfig(t, ownEtcdOff), now)
 	certs, cas, err = s.Expirations()
 	if err != nil || len(certs) != 6 || len(cas) != 2 || len(s.Warnings()) != 1 || !strings.Contains(s.Warnings()[0], "no certificate is in it") {

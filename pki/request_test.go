@@ -46,6 +46,9 @@ func TestRequests(t *testing.T) {
 				t.Errorf("%s: %v, %+v", path, parsing, kc.cluster)
 			}
 			key, err = parseKey(kc.auth.ClientKeyData)
+			if strings.Contains(path, "kubelet") && kc.cluster.Server != c.LocalAPIURL() {
+				t.Errorf("%s names %s, not this machine's API server", path, kc.cluster.Server)
+			}
 		}
 		if err != nil || !samePublic(key.Public(), r.PublicKey) {
 			t.Errorf("%s is not for the key beside it: %v", path, err)

@@ -19,7 +19,8 @@ func TestClocks(t *testing.T) {
 		want  string
 		fails bool
 	}{
-		"the same":                 {ahead: 10 * time.Second},
+		"the same":                 {ahead: 29 * time.Second},
+		"hardly worth a word":      {ahead: -30 * time.Second, want: "is 30 seconds ahead of the API server's"},
 		"a worker, a little":       {ahead: 2 * time.Minute, want: "is 120 seconds behind the API server's"},
 		"a worker, behind":         {ahead: 6 * time.Minute, want: "360 seconds behind the API server's: " + later + "; the certificate that the cluster makes", fails: true},
 		"a worker, ahead":          {ahead: -6 * time.Minute, want: "360 seconds ahead of the API server's: " + earlier},
