@@ -47,7 +47,8 @@ func (o Object) Diff(ctx context.Context, t *Target) (Change, error) {
 			return Change{}, err
 		}
 	}
-	live, err := t.API.Live(ctx, o.Obj)
+	t.looked = lookedAt{}
+	live, err := o.live(ctx, t)
 	if err != nil {
 		return Change{}, err
 	}
@@ -86,6 +87,7 @@ func (o Object) Apply(ctx context.Context, t *Target) error {
 		return fmt.Errorf("cannot apply %s: there is no API server to ask", o)
 	}
 	if o.Absent {
+		t.looked = lookedAt{}
 		return t.API.Delete(ctx, o.Obj)
 	}
 	if o.Fill != nil {
@@ -93,8 +95,35 @@ func (o Object) Apply(ctx context.Context, t *Target) error {
 			return fmt.Errorf("cannot apply %s: %w", o, err)
 		}
 	}
-	_, err := t.API.Apply(ctx, o.Obj, false)
+	live, err := t.API.Apply(ctx, o.Obj, false)
+	t.looked = lookedAt{o.String(), live, err == nil}
 	return err
+}
+
+// Settled is Diff just after Apply, whose answer was the object as it is stored.
+func (o Object) Settled(ctx context.Context, t *Target) (Change, error) {
+	if o.Absent {
+		return o.Diff(ctx, t)
+	}
+	return Change{}, nil
+}
+
+// lookedAt is an object as the API server has shown it last, or that it showed none.
+type lookedAt struct {
+	name  string
+	live  runtime.Object
+	known bool
+}
+
+// live is the object as it is. It is asked for once to compare it and to record what was there before, and not again after it was
+// applied: each question costs a new API server time that its own start needs.
+func (o Object) live(ctx context.Context, t *Target) (runtime.Object, error) {
+	if t.looked.known && t.looked.name == o.String() {
+		return t.looked.live, nil
+	}
+	live, err := t.API.Live(ctx, o.Obj)
+	t.looked = lookedAt{o.String(), live, err == nil}
+	return live, err
 }
 
 // Before records the object as it is, or that it is not there.
@@ -102,7 +131,7 @@ func (o Object) Before(ctx context.Context, t *Target) (*Before, error) {
 	if t.API == nil {
 		return nil, fmt.Errorf("cannot look at %s: there is no API server to ask", o)
 	}
-	live, err := t.API.Live(ctx, o.Obj)
+	live, err := o.live(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +151,7 @@ func (o Object) Before(ctx context.Context, t *Target) (*Before, error) {
 
 // version is what the object is now; nil when it can't be told.
 func (o Object) version(ctx context.Context, t *Target) *ObjectVersion {
-	live, err := t.API.Live(ctx, o.Obj)
+	live, err := o.live(ctx, t)
 	if err != nil || live == nil {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubewright/kubewright/plan"
 	"github.com/kubewright/kubewright/plan/plantest"
@@ -49,5 +50,52 @@ func TestFill(t *testing.T) {
 	}
 	if c, err := step.Diff(ctx, tg); err != nil || c.Kind != plan.Same {
 		t.Errorf("afterwards: %v %v", c, err)
+	}
+}
+
+// counting counts the questions and the requests to apply.
+type counting struct {
+	*plantest.API
+	live, dry, applied int
+}
+
+func (c *counting) Live(ctx context.Context, obj runtime.Object) (runtime.Object, error) {
+	c.live++
+	return c.API.Live(ctx, obj)
+}
+
+func (c *counting) Apply(ctx context.Context, obj runtime.Object, dryRun bool) (runtime.Object, error) {
+	if dryRun {
+		c.dry++
+	} else {
+		c.applied++
+	}
+	return c.API.Apply(ctx, obj, dryRun)
+}
+
+// TestObjectRequests: a new object costs two requests, one that changes three, and one that is right two that change nothing.
+func TestObjectRequests(t *testing.T) {
+	tg := newTarget(t)
+	api := &counting{API: plantest.NewAPI()}
+	tg.API = api
+	for _, tc := range []struct {
+		name, value        string
+		live, dry, applied int
+	}{
+		{"new", "1", 1, 0, 1},
+		{"changed", "2", 1, 1, 1},
+		{"right", "2", 1, 1, 0},
+	} {
+		*api = counting{API: api.API}
+		cm := configMap("a")
+		cm.Data = map[string]string{"value": tc.value}
+		p := plan.Plan{Sections: []plan.Section{{Phase: "upload", Steps: []plan.Step{plan.Object{Obj: cm}}}}}
+		if _, err := newRunner(tg).Run(t.Context(), p); err != nil {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		if api.live != tc.live || api.dry != tc.dry || api.applied != tc.applied {
+			t.Errorf("%s: asked %d times, as if %d times, applied %d times; want %d, %d, %d", tc.name, api.live, api.dry, api.applied,
+				tc.live, tc.dry, tc.applied)
+		}
 	}
 }

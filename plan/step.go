@@ -88,6 +88,8 @@ type Target struct {
 	// Warn, when set, is told what a step went on without.
 	Warn func(message string)
 
+	// looked is the object that was asked for last.
+	looked lookedAt
 	// without holds the images that the run goes on without.
 	without map[string]bool
 	// pending holds the files that earlier steps of a previewed plan would change. It is nil when no plan is previewed.
