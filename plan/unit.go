@@ -132,11 +132,14 @@ func (u Unit) Apply(ctx context.Context, t *Target) error {
 		return err
 	}
 	why := u.restartReason(t, now) // once the unit files are read again, it can't be told any more
-	if err := t.Systemd.Reload(ctx); err != nil {
-		return err
-	}
-	if now, err = t.Systemd.Unit(ctx, u.Name); err != nil {
-		return err
+	// To enable it reads them, too.
+	if !u.Enabled || enabled(now) || now.LoadState != "loaded" {
+		if err := t.Systemd.Reload(ctx); err != nil {
+			return err
+		}
+		if now, err = t.Systemd.Unit(ctx, u.Name); err != nil {
+			return err
+		}
 	}
 	if u.Enabled && !enabled(now) {
 		if err := t.Systemd.Enable(ctx, u.Name); err != nil {

@@ -18,13 +18,17 @@ func (f *Fake) Reload(ctx context.Context) error {
 	if e, ok := f.failing["reload "]; ok {
 		return fmt.Errorf("cannot reload systemd: %s", e.Result)
 	}
+	f.reread()
+	return nil
+}
+
+func (f *Fake) reread() {
 	for _, u := range f.units {
 		u.NeedDaemonReload = false
 		if f.Root != "" {
 			f.load(u)
 		}
 	}
-	return nil
 }
 
 // Start starts a unit that is not active.
@@ -94,7 +98,7 @@ func (f *Fake) jobLocked(ctx context.Context, verb, name string, do func(u *unit
 	return do(u), nil
 }
 
-// Enable makes the unit start at boot.
+// Enable makes the unit start at boot, and reads the unit files again, as the real one does.
 func (f *Fake) Enable(ctx context.Context, name string) error {
 	return f.setEnabled(ctx, "enable", name, "enabled")
 }
@@ -121,5 +125,6 @@ func (f *Fake) setEnabled(ctx context.Context, verb, name, state string) error {
 	if u.UnitFileState != "static" {
 		u.UnitFileState = state
 	}
+	f.reread()
 	return nil
 }
