@@ -32,7 +32,7 @@ func TestEndCgroups(t *testing.T) {
 				}
 			}
 			end := func() {
-				for _, file := range []string{"/cgroup.procs", "/cgroup.controls"} { // the kernel's go with the directory
+				for _, file := range []string{"/cgroup.controls", "/cgroup.procs"} { // the kernel's go with the directory
 					if err := h.Remove(slice + "/x.scope" + file); err != nil {
 						t.Error(err)
 					}
