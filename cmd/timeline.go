@@ -73,7 +73,7 @@ func (r *recording) watch(ctx context.Context, s *session) {
 		if err != nil {
 			return nil, err
 		}
-		return cluster.New(data, cluster.Options{Read: s.host.ReadFile, Patience: time.Millisecond})
+		return cluster.New(data, cluster.Options{Read: s.host.ReadFile, Patience: phases.MomentPatience})
 	})
 	var done sync.WaitGroup
 	done.Go(func() {

@@ -15,6 +15,9 @@ import (
 // momentsEvery is how often each of them is looked at.
 const momentsEvery = 50 * time.Millisecond
 
+// MomentPatience is the cluster.Options.Patience of who looks: an answer takes some time.
+const MomentPatience = 500 * time.Millisecond
+
 // Moment is something that comes true once while a control plane starts.
 type Moment struct {
 	// Component and Name say what, as in "kube-apiserver" and "ready".

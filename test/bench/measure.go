@@ -7,10 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/kubewright/kubewright/test/bed"
@@ -61,17 +61,19 @@ func measure(ctx context.Context, m *bed.Machine, tool string) (run InitRun, err
 		return run, err
 	}
 	time.Sleep(500 * time.Millisecond) // until it watches, and the machine is at rest
-	cmd := m.CommandContext(ctx, command(tool)...)
+	cmd := m.CommandContext(ctx, append([]string{"busybox", "time", "-f", "%U %S", "-o", usageFile}, command(tool)...)...)
 	began := time.Now()
 	rec := timeline.Record(title(tool), began)
-	if err := phased(cmd, tool, rec); err != nil {
+	peak, err := phased(cmd, tool, rec)
+	if err != nil {
 		return run, err
 	}
 	ended := time.Now()
-	run = InitRun{Tool: tool, Returned: ended.Sub(began).Seconds()}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && tool != Floor {
-		run.CPU = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
-		run.RSS = float64(usage.Maxrss) / 1024
+	run = InitRun{Tool: tool, Returned: ended.Sub(began).Seconds(), RSS: peak}
+	if tool != Floor {
+		if run.CPU, err = readUsage(m); err != nil {
+			return run, err
+		}
 	}
 	limit := time.AfterFunc(patience, cancel)
 	defer limit.Stop()
@@ -87,6 +89,21 @@ func measure(ctx context.Context, m *bed.Machine, tool string) (run InitRun, err
 	return run, err
 }
 
+// usageFile is where the program time writes how many seconds of a processor were used, by the program and by the kernel for it.
+const usageFile = "/root/usage"
+
+func readUsage(m *bed.Machine) (cpu float64, err error) {
+	data, err := os.ReadFile(m.Path(usageFile))
+	if err != nil {
+		return 0, err
+	}
+	var user, system float64
+	if _, err := fmt.Sscan(string(data), &user, &system); err != nil {
+		return 0, fmt.Errorf("cannot read what was used from %q: %w", data, err)
+	}
+	return user + system, nil
+}
+
 func title(tool string) string {
 	switch tool {
 	case Floor:
@@ -97,17 +114,19 @@ func title(tool string) string {
 	return tool + " init"
 }
 
-// phased runs the command and adds its phases to the timeline, by when it says something of them.
-func phased(cmd *exec.Cmd, tool string, rec *timeline.Recorder) error {
+// phased runs the command and adds its phases to the timeline, by when it says something of them. It returns the tool's peak memory in
+// MiB.
+func phased(cmd *exec.Cmd, tool string, rec *timeline.Recorder) (peak float64, err error) {
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return 0, err
 	}
+	watched := watchPeak(cmd.Process.Pid, strings.Fields(title(tool))[0])
 	phase, since := "", time.Now()
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		now, line := time.Now(), lines.Text()
@@ -127,14 +146,14 @@ func phased(cmd *exec.Cmd, tool string, rec *timeline.Recorder) error {
 			phase, since = next, now
 		}
 	}
-	err = cmd.Wait()
+	err, peak = cmd.Wait(), watched()
 	if phase != "" {
 		rec.Span(phase, phase, since, time.Now())
 	}
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, &said)
+		return peak, fmt.Errorf("%w\n%s", err, &said)
 	}
-	return nil
+	return peak, nil
 }
 
 // kubeadmPhase reads the phase in a line such as "[certs] Generating ...".

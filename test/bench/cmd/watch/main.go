@@ -50,7 +50,7 @@ func watch(ctx context.Context, file string) error {
 	if err := c.SetDefaults(config.Dynamic{Token: func() (string, error) { return "abcdef.0123456789abcdef", nil }}); err != nil {
 		return err
 	}
-	list := append(phases.Moments(c, func() (*cluster.Client, error) { return client(time.Millisecond) }), phases.NewMoment(bench.CoreDNS, bench.Running, coreDNS()))
+	list := append(phases.Moments(c, client), phases.NewMoment(bench.CoreDNS, bench.Running, coreDNS()))
 	out := json.NewEncoder(os.Stdout)
 	var mu sync.Mutex
 	phases.WatchMoments(ctx, list, func(m phases.Moment, at time.Time) {
@@ -61,13 +61,13 @@ func watch(ctx context.Context, file string) error {
 	return err
 }
 
-// client has the administrator's credentials, as soon as there are some. A list is given no more time than patience.
-func client(patience time.Duration) (*cluster.Client, error) {
+// client has the administrator's credentials, as soon as there are some. It does not try again by itself for long.
+func client() (*cluster.Client, error) {
 	data, err := os.ReadFile(config.AdminKubeconfig)
 	if err != nil {
 		return nil, err
 	}
-	return cluster.New(data, cluster.Options{Read: os.ReadFile, Patience: patience})
+	return cluster.New(data, cluster.Options{Read: os.ReadFile, Patience: phases.MomentPatience})
 }
 
 // coreDNS checks that its pods are there and run.
@@ -78,7 +78,7 @@ func coreDNS() func(context.Context) error {
 	}
 	return func(ctx context.Context) (err error) {
 		if api == nil {
-			if api, err = client(time.Second); err != nil {
+			if api, err = client(); err != nil {
 				return err
 			}
 		}
