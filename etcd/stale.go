@@ -13,6 +13,16 @@ func (c *Client) Works(ctx context.Context, m Member) bool {
 	return err == nil
 }
 
+// Serves says whether a member takes connections at one of its client URLs: one that starts lets them wait.
+func (c *Client) Serves(ctx context.Context, m Member) bool {
+	ctx, cancel := context.WithTimeout(ctx, servesTime)
+	defer cancel()
+	return slices.ContainsFunc(m.ClientURLs, func(url string) bool { return dial(ctx, url, c.tls) == nil })
+}
+
+// servesTime is how long a handshake may take.
+const servesTime = 500 * time.Millisecond
+
 // ClearWay takes care of a learner that an earlier join left, because etcd takes no second one: it promotes one that has started,
 // and removes one that has not started within wait, or that has started and does not answer: it has no vote that would be missed,
 // and its machine can join again. It is for a caller that knows that no join like its own goes on; joins of kubeadm, which take no

@@ -69,6 +69,20 @@ func (c *cri) RemovePod(ctx context.Context, id string) error {
 	return nil
 }
 
+func (c *cri) StopContainer(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout+stopGrace*time.Second)
+	defer cancel()
+	if err := c.stopContainer(ctx, id); err != nil {
+		return fmt.Errorf("cannot stop container %s: %w", id, plain(err))
+	}
+	return nil
+}
+
+func (c *cri) stopContainer(ctx context.Context, id string) error {
+	_, err := c.runtime.StopContainer(ctx, &runtimev1.StopContainerRequest{ContainerId: id, Timeout: stopGrace})
+	return unlessGone(err)
+}
+
 func (c *cri) removePod(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout+2*stopGrace*time.Second)
 	defer cancel()
@@ -80,10 +94,7 @@ func (c *cri) removePod(ctx context.Context, id string) error {
 	}
 	stopped := make(chan error, len(list.Containers))
 	for _, item := range list.Containers { // all at once, as the kubelet: a pod may have many that take all of their time
-		go func() {
-			_, err := c.runtime.StopContainer(ctx, &runtimev1.StopContainerRequest{ContainerId: item.Id, Timeout: stopGrace})
-			stopped <- unlessGone(err)
-		}()
+		go func() { stopped <- c.stopContainer(ctx, item.Id) }()
 	}
 	var failed error
 	for range list.Containers {

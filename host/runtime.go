@@ -29,6 +29,9 @@ type Runtime interface {
 	// RemovePod stops the containers of a pod, with ten seconds to end by themselves, and removes them and the pod. One that is
 	// gone is no error. Several pods may be removed at the same time.
 	RemovePod(ctx context.Context, id string) error
+	// StopContainer ends a container, with ten seconds to end by itself; the kubelet starts that of a static pod again. One that is gone
+	// is no error.
+	StopContainer(ctx context.Context, id string) error
 	Close() error
 }
 

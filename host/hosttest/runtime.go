@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/kubewright/kubewright/host"
 )
@@ -190,6 +191,21 @@ func (r *Runtime) RemovePod(ctx context.Context, id string) error {
 		return err
 	}
 	r.pods = slices.DeleteFunc(r.pods, func(p host.Pod) bool { return p.ID == id })
+	return nil
+}
+
+// StopContainer makes a running container one that has ended well, now.
+func (r *Runtime) StopContainer(ctx context.Context, id string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.err(ctx); err != nil {
+		return err
+	}
+	for i := range r.containers {
+		if c := &r.containers[i]; c.ID == id && c.Running {
+			c.Running, c.FinishedAt = false, time.Now().UnixNano()
+		}
+	}
 	return nil
 }
 
