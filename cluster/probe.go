@@ -119,6 +119,15 @@ func (p Probe) Check(ctx context.Context) error {
 	return nil
 }
 
+// Serves asks once, as Check does. Nil means that somebody answers who is who he should be, whatever he says.
+func (p Probe) Serves(ctx context.Context) error {
+	err := p.Check(ctx)
+	if errors.As(err, new(*answerError)) {
+		return nil
+	}
+	return err
+}
+
 // Untrusted says whether an error is about the certificate with which a server has answered.
 func Untrusted(err error) bool {
 	var bad *tls.CertificateVerificationError

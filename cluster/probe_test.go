@@ -121,3 +121,26 @@ func TestProbeAsksByName(t *testing.T) {
 		t.Errorf("a certificate for another name passes: %v", err)
 	}
 }
+
+// TestProbeServes: whatever an API server answers, it serves; but it must be the one that is meant.
+func TestProbeServes(t *testing.T) {
+	code := http.StatusInternalServerError
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	p := Probe{Name: apiServer, URL: s.URL + "/livez", CA: caOf(s)}
+	for _, code = range []int{http.StatusInternalServerError, http.StatusUnauthorized, http.StatusOK} {
+		if err := p.Serves(t.Context()); err != nil {
+			t.Errorf("%d: %v", code, err)
+		}
+	}
+	p.ServerName = "another.example"
+	if err := p.Serves(t.Context()); !Untrusted(err) {
+		t.Errorf("somebody else: %v", err)
+	}
+	s.Close()
+	if err := p.Serves(t.Context()); err == nil {
+		t.Error("nobody serves")
+	}
+}

@@ -238,7 +238,7 @@ func (c *fakeCluster) administers(r *http.Request) bool {
 	in := func(group string) bool {
 		return len(r.TLS.PeerCertificates) > 0 && slices.Contains(r.TLS.PeerCertificates[0].Subject.Organization, group)
 	}
-	return in("system:masters") || in("kubeadm:cluster-admins") && c.objects[adminBinding] != nil
+	return in("system:masters") || in("kubeadm:cluster-admins") && c.objects[adminBinding] != nil && !c.roleless
 }
 
 // forbidden says that somebody who is known may not ask: an administrator before the binding. What kubelets and tokens may not is

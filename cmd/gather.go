@@ -87,7 +87,7 @@ func (f *initFlags) gather(ctx context.Context, env *Env, h *host.Host, in *init
 		},
 		KubeletPath: kubeletPath(h), KubeletUnit: foreignKubeletUnit(h),
 		Now: h.Time(), Rand: rand.Reader,
-		Skip: in.config.Init.SkipPhases, Named: f.phase != "", UploadCerts: f.uploadCerts,
+		Skip: in.config.Init.SkipPhases, Named: f.phase != "", Whole: f.phase == "" && !f.elsewhere(), UploadCerts: f.uploadCerts,
 		AdminKubeconfig: f.kubeconfig, KubeconfigDir: f.kubeconfigDir,
 	}
 	s.facts.Client = clients(s.facts, in.config.LocalAPIURL())

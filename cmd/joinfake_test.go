@@ -61,6 +61,8 @@ type fakeCluster struct {
 	clusterInfo string
 	// ahead is the server's clock.
 	ahead time.Duration
+	// roleless is a server that serves and has not made the role of the administrators yet; unhealthy is one that has not made all.
+	roleless, unhealthy bool
 	// refuse answers a request with an error instead, when it does not return 0.
 	refuse func(r *http.Request) int
 	// disturb, when set, chooses what happens to a request in place of its answer; nil is nothing.
@@ -187,7 +189,7 @@ func (c *fakeCluster) serve(w http.ResponseWriter, r *http.Request) {
 func (c *fakeCluster) answer(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	c.requests = append(c.requests, r.Method+" "+r.URL.Path)
-	refuse, ahead := c.refuse, c.ahead
+	refuse, ahead, unhealthy := c.refuse, c.ahead, c.unhealthy
 	c.mu.Unlock()
 	w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
 	w.Header().Set("Content-Type", "application/json")
@@ -205,6 +207,8 @@ func (c *fakeCluster) answer(w http.ResponseWriter, r *http.Request) {
 	obj := any(nil)
 	switch {
 	case code != 0:
+	case (r.URL.Path == "/readyz" || r.URL.Path == "/livez") && unhealthy:
+		code = http.StatusInternalServerError
 	case r.URL.Path == "/readyz" || r.URL.Path == "/livez":
 	case strings.HasSuffix(r.URL.Path, "/cluster-info") && !c.unborn:
 		obj = c.info()

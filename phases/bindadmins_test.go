@@ -18,9 +18,12 @@ func TestAdminsAreBoundFirst(t *testing.T) {
 		change      func(*Facts)
 		want        string // "phase: the step before which they are bound"; empty for nowhere
 	}{
-		{"init", "", without(), "upload-config: ConfigMap kube-system/kubeadm-config"},
-		{"without upload-config", "", without("upload-config"), "mark-control-plane: wait until the kubelet registers node cp1"},
-		{"without more", "", without("upload-config", "mark-control-plane", "bootstrap-token"), "addon: ServiceAccount kube-system/coredns"},
+		{"init", "", without(), "wait-control-plane: wait until kube-apiserver has the role of kube-controller-manager"},
+		{"without waiting", "", without("wait-control-plane"), "upload-config: ConfigMap kube-system/kubeadm-config"},
+		{"without upload-config", "", without("wait-control-plane", "upload-config"), "bootstrap-token: Secret kube-system/bootstrap-token-abcdef"},
+		{"without more", "", without("wait-control-plane", "upload-config", "mark-control-plane", "bootstrap-token"), "addon: ServiceAccount kube-system/coredns"},
+		{"without anything but the end", "", without("wait-control-plane", "upload-config", "bootstrap-token", "addon"),
+			"mark-control-plane: wait until group kubeadm:cluster-admins may do what cluster-admin may"},
 		{"a later phase alone", "bootstrap-token", without(), "bootstrap-token: Secret kube-system/bootstrap-token-abcdef"},
 		{"a part alone", "addon/kube-proxy", without(), "addon: ServiceAccount kube-system/kube-proxy"},
 		{"nothing of the cluster", "certs", without(), ""},
@@ -36,6 +39,7 @@ func TestAdminsAreBoundFirst(t *testing.T) {
 				}
 			}
 			f := facts(t, hosttest.New(t), minimal)
+			f.Whole = tc.phase == ""
 			tc.change(f)
 			if _, err := f.PKI.Files("ca"); err != nil {
 				t.Fatal(err)

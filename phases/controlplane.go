@@ -16,7 +16,12 @@ func controlPlane() Phase {
 		return Phase{
 			Name: name, About: "Write the static pod manifest of " + component,
 			Flags: append([]string{"cert-dir", "config", "dry-run", "image-repository", "kubernetes-version", "patches"}, flags...),
-			Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) { return staticPod(f, component, build) },
+			Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
+				if component != config.APIServer && f.apiServerFirst() {
+					return nil, nil
+				}
+				return staticPod(f, component, build)
+			},
 		}
 	}
 	return Phase{Name: "control-plane", About: "Write the static pod manifests of the control plane", Sub: []Phase{

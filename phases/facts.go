@@ -61,6 +61,9 @@ type Facts struct {
 	// Named says that the user has named the phase that is run: Skip does not keep it from running, but an addon that is left
 	// out elsewhere still counts as disabled in what is stored.
 	Named bool
+	// Whole says that the command is run as a whole and on this machine, so that its phases may be put in the order in which it is done
+	// soonest.
+	Whole bool
 	// UploadCerts asks for the kubeadm-certs Secret, encrypted with CertificateKey.
 	UploadCerts bool
 	// CertificateKey is the key of the kubeadm-certs Secret.

@@ -58,7 +58,12 @@ func etcdJoin() Phase {
 				steps = append(steps, replaceMember(f))
 			}
 			steps = append(steps, addMember(f))
-			return append(append(steps, pod...), promoteMember(f)), nil
+			steps = append(append(steps, pod...), promoteMember(f))
+			if !f.etcdFirst() || f.Skips("control-plane-prepare") || f.Skips("control-plane-prepare/control-plane") {
+				return steps, nil
+			}
+			components, err := joinedComponents(f)
+			return append(steps, components...), err
 		},
 	}
 }
@@ -168,6 +173,7 @@ func promoteMember(f *Facts) plan.Step {
 			var looking sync.WaitGroup
 			looking.Go(func() { lookAtMember(ctx, f, t, &told, cancel) })
 			err := withEtcd(ctx, f, func(e *etcd.Client) error {
+				letServe(ctx, t, e, peer)
 				return e.Promote(ctx, peer, func(status string) { told.Store(&status) })
 			})
 			cancel(nil)

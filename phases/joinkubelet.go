@@ -112,13 +112,13 @@ func kubeletWaitBootstrap() Phase {
 // controlPlaneJoin marks the node.
 func controlPlaneJoin() Phase {
 	mark := markControlPlane()
-	mark.Flags, mark.Steps = joinFlags(), forControlPlanes(mark.Steps)
+	mark.Flags, mark.Steps, mark.Last = joinFlags(), forControlPlanes(mark.Last), nil
 	return Phase{Name: "control-plane-join", About: "Make the node a control plane for all to see", Sub: []Phase{mark}}
 }
 
 // waitControlPlaneJoin waits for the components of this node.
 func waitControlPlaneJoin() Phase {
 	wait := waitControlPlane()
-	wait.Flags, wait.Steps = joinFlags(), forControlPlanes(wait.Steps)
+	wait.Flags, wait.Steps, wait.Last = joinFlags(), forControlPlanes(wait.Steps), forControlPlanes(wait.Last)
 	return wait
 }

@@ -72,24 +72,36 @@ func controlPlanePrepare() Phase {
 		{
 			Name: "control-plane", About: "Write the static pod manifests of the control plane", Flags: joinFlags(),
 			Steps: forControlPlanes(func(_ context.Context, f *Facts) ([]plan.Step, error) {
-				var steps []plan.Step
-				for _, c := range []struct {
-					name  string
-					build func(manifests.Node) *corev1.Pod
-				}{
-					{config.APIServer, manifests.APIServer}, {config.ControllerManager, manifests.ControllerManager},
-					{config.Scheduler, manifests.Scheduler},
-				} {
-					pod, err := staticPod(f, c.name, c.build)
-					if err != nil {
-						return nil, err
-					}
-					steps = append(steps, pod...)
+				if f.etcdFirst() {
+					return nil, nil
 				}
-				return steps, nil
+				return joinedComponents(f)
 			}),
 		},
 	}}
+}
+
+// etcdFirst says that the components start when this machine's etcd serves. An API server that is earlier asks in vain, and may take
+// seconds until its next try; so may the kubelet, which then registers the node.
+func (f *Facts) etcdFirst() bool { return f.Whole && f.joinsEtcd() && !f.Skips("etcd-join") }
+
+// joinedComponents are the manifests of the components but etcd.
+func joinedComponents(f *Facts) ([]plan.Step, error) {
+	var steps []plan.Step
+	for _, c := range []struct {
+		name  string
+		build func(manifests.Node) *corev1.Pod
+	}{
+		{config.APIServer, manifests.APIServer}, {config.ControllerManager, manifests.ControllerManager},
+		{config.Scheduler, manifests.Scheduler},
+	} {
+		pod, err := staticPod(f, c.name, c.build)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, pod...)
+	}
+	return steps, nil
 }
 
 // downloadCerts writes the shared files that are not here. One that is here stays: the steps after this one check it.

@@ -10,12 +10,13 @@ import (
 	"github.com/kubewright/kubewright/plan"
 )
 
-// markControlPlane labels and taints the Node, once the kubelet has registered it.
+// markControlPlane labels and taints the Node, once the kubelet has registered it. A kubelet that came before the API server tries that
+// again after up to seven seconds.
 func markControlPlane() Phase {
 	return Phase{
 		Name: "mark-control-plane", About: "Label and taint the node as a control plane",
 		Flags: []string{"config", "dry-run", "node-name"},
-		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
+		Last: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			node := f.Config.Init.NodeRegistration.Name
 			return []plan.Step{registered(f, node), plan.Do{
 				Name:     fmt.Sprintf("mark node %s as control plane", node),

@@ -28,6 +28,9 @@ type Phase struct {
 	Steps func(context.Context, *Facts) ([]plan.Step, error)
 	// KeepGoing means that a step which fails is no reason to leave out the others.
 	KeepGoing bool
+	// Last says what is left for the end of a whole command, because others need not wait for it. It follows Steps where the phase is
+	// run alone.
+	Last func(context.Context, *Facts) ([]plan.Step, error)
 	// Sub are the phase's parts, in order.
 	Sub []Phase
 }
@@ -36,76 +39,6 @@ type Phase struct {
 type Command struct {
 	Name   string
 	Phases []Phase
-}
-
-// Plan asks every phase that is not skipped for its steps. Nothing is changed; the first phase that can't say what should be
-// ends it.
-func (c Command) Plan(ctx context.Context, f *Facts) (plan.Plan, error) {
-	var p plan.Plan
-	made := map[string]bool{}
-	for _, ph := range c.Phases {
-		steps, err := ph.steps(ctx, f, "")
-		if err != nil {
-			return plan.Plan{}, err
-		}
-		if steps == nil {
-			continue
-		}
-		p.Sections = append(p.Sections, plan.Section{
-			Phase: ph.Name, Steps: slices.DeleteFunc(steps, again(made)), KeepGoing: ph.KeepGoing,
-		})
-	}
-	if f.bindsAdmins() {
-		beforeAPI(p, bindAdmins(f))
-	}
-	return p, nil
-}
-
-// beforeAPI puts a step before the first one that talks to the cluster, whichever phase that is of.
-func beforeAPI(p plan.Plan, step plan.Step) {
-	for i := range p.Sections {
-		s := &p.Sections[i]
-		if at := slices.IndexFunc(s.Steps, plan.NeedsAPI); at >= 0 {
-			s.Steps = slices.Insert(s.Steps, at, step)
-			return
-		}
-	}
-}
-
-// again finds directories that an earlier step makes: phases name what they need, because each can run alone.
-func again(made map[string]bool) func(plan.Step) bool {
-	return func(s plan.Step) bool {
-		dir, ok := s.(plan.File)
-		if !ok || !dir.Dir || dir.Absent {
-			return false
-		}
-		before := made[dir.Path]
-		made[dir.Path] = true
-		return before
-	}
-}
-
-func (ph Phase) steps(ctx context.Context, f *Facts, parent string) ([]plan.Step, error) {
-	name := join(parent, ph.Name)
-	if f.Skips(name) && !f.Named {
-		return nil, nil
-	}
-	var all []plan.Step
-	if ph.Steps != nil {
-		steps, err := ph.Steps(ctx, f)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		all = append(all, steps...)
-	}
-	for _, sub := range ph.Sub {
-		steps, err := sub.steps(ctx, f, name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, steps...)
-	}
-	return all, nil
 }
 
 // Select returns the command reduced to one phase, named as "certs" or "certs/ca".

@@ -47,7 +47,7 @@ func facts(t *testing.T, h *host.Host, text string) *Facts {
 	set := pki.Plan(pki.Input{Config: c, Read: h.ReadFile, Now: now, Rand: rand.Reader})
 	return &Facts{
 		Config: c, Host: h, PKI: set, Node: manifests.Node{Config: c, Hash: set.Hash}, Hostname: "cp1",
-		KubeletPath: "/usr/bin/kubelet", Now: now, Rand: zeros{}, Skip: c.Init.SkipPhases,
+		KubeletPath: "/usr/bin/kubelet", Now: now, Rand: zeros{}, Skip: c.Init.SkipPhases, Whole: true,
 		AdminKubeconfig: config.AdminKubeconfig, KubeconfigDir: config.KubernetesDir,
 	}
 }

@@ -13,36 +13,52 @@ import (
 // settled is how long after a manifest changed the kubelet has certainly seen it: it lists the directory every 20 seconds.
 const settled = time.Minute
 
-// waitControlPlane waits for the kubelet and then for each component, as long as something moves.
+// waitControlPlane waits for the kubelet and then for each component, as long as something moves. Once the API server serves, it makes
+// the roles and namespaces that every cluster has, and only when it has them all it says that it is healthy. Other phases need not
+// wait for that.
 func waitControlPlane() Phase {
 	return Phase{
 		Name: "wait-control-plane", About: "Wait for the control plane to start",
 		Flags: []string{"config", "dry-run"},
 		Steps: func(ctx context.Context, f *Facts) ([]plan.Step, error) {
-			probes := cluster.Probes(f.Config, f.PKI.Data(f.Config.Cluster.CertificatesDir+"/ca.crt"))
-			for i := range probes {
-				if probes[i].Name == config.APIServer {
-					probes[i].Client = func() (*cluster.Client, error) { return f.Client(f.AdminKubeconfig) }
-				}
-			}
-			steps := append(stalePods(ctx, f, probes[0]), waitKubelet(f))
+			api := probes(f)[0]
+			steps := append(stalePods(ctx, f, api), waitKubelet(f))
 			looks := newLooker(f)
 			watch := watchPods(looks)
-			for _, p := range probes {
-				steps = append(steps, plan.Wait{
-					For:   p.Name + " answers " + p.URL,
-					Stall: stall(f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
-					Probe: func(ctx context.Context, t *plan.Target) error {
-						if err := looks.answered(p, p.Check(ctx)); err != nil {
-							return err
-						}
-						return startedAfterManifest(ctx, t, p.Name)
-					},
-					Watch: watch(p.Name),
-				})
+			steps = append(steps, waitComponent(looks, watch, api, "serves", api.Serves))
+			others, err := startOthers(f, watch(config.APIServer))
+			return append(steps, others...), err
+		},
+		Last: func(_ context.Context, f *Facts) ([]plan.Step, error) {
+			var steps []plan.Step
+			looks := newLooker(f)
+			watch := watchPods(looks)
+			for _, p := range probes(f) {
+				steps = append(steps, waitComponent(looks, watch, p, "answers", p.Check))
 			}
 			return steps, nil
 		},
+	}
+}
+
+// probes are those of the components of this machine; the API server is the first.
+func probes(f *Facts) []cluster.Probe {
+	list := cluster.Probes(f.Config, f.PKI.Data(f.Config.Cluster.CertificatesDir+"/ca.crt"))
+	list[0].Client = func() (*cluster.Client, error) { return f.Client(f.AdminKubeconfig) }
+	return list
+}
+
+func waitComponent(looks *looker, watch func(string) watch, p cluster.Probe, does string, check func(context.Context) error) plan.Step {
+	return plan.Wait{
+		For:   p.Name + " " + does + " " + p.URL,
+		Stall: stall(looks.f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
+		Probe: func(ctx context.Context, t *plan.Target) error {
+			if err := looks.answered(p, check(ctx)); err != nil {
+				return err
+			}
+			return startedAfterManifest(ctx, t, p.Name)
+		},
+		Watch: watch(p.Name),
 	}
 }
 

@@ -1,0 +1,54 @@
+package cmd
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// TestInitYoungAPIServer: init goes on while the API server makes its own roles, with the credentials that need none. The components
+// that need theirs start when they are there, and then the administrators do the rest.
+func TestInitYoungAPIServer(t *testing.T) {
+	m, args := newUnborn(t)
+	const (
+		itsRole   = "/apis/rbac.authorization.k8s.io/v1/clusterroles/system:kube-controller-manager"
+		component = "/etc/kubernetes/manifests/kube-controller-manager.yaml"
+	)
+	c := m.cluster
+	c.roleless, c.unhealthy = true, true
+	var early, bound, role, late atomic.Int32
+	c.refuse = func(r *http.Request) int {
+		if len(r.TLS.PeerCertificates) == 0 {
+			return 0
+		}
+		super := slices.Contains(r.TLS.PeerCertificates[0].Subject.Organization, "system:masters")
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		switch {
+		case c.unhealthy && m.host.Exists(component):
+			t.Error("the controller manager was started before its role was there")
+		case strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews") && early.Load() > 0:
+			c.roleless = bound.Add(1) < 3
+		case r.URL.Path == itsRole:
+			c.unhealthy = role.Add(1) < 3
+		case r.Method == http.MethodPatch && super && !c.roleless:
+			t.Errorf("%s with super-admin.conf, when admin.conf may do it", r.URL.Path)
+		case r.Method == http.MethodPatch && super:
+			early.Add(1)
+		case r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, "/nodes/cp1"):
+			late.Add(1)
+		}
+		return 0
+	}
+	joined(t, m, args...)
+	c.refuse = nil
+	if early.Load() < 25 || bound.Load() < 3 || role.Load() != 3 || late.Load() == 0 {
+		t.Errorf("%d objects were made early, rights were asked for %d times, the role %d times, and the node was marked %d times",
+			early.Load(), bound.Load(), role.Load(), late.Load())
+	}
+	if !m.host.Exists(component) {
+		t.Error("the controller manager was never started")
+	}
+}
