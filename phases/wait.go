@@ -26,13 +26,15 @@ func waitControlPlane() Phase {
 			looks := newLooker(f)
 			watch := watchPods(looks)
 			steps = append(steps, waitComponent(looks, watch, api, "serves", api.Serves))
-			others, err := startOthers(f, watch(config.APIServer))
-			return append(steps, others...), err
+			return steps, nil
 		},
 		Last: func(_ context.Context, f *Facts) ([]plan.Step, error) {
-			var steps []plan.Step
 			looks := newLooker(f)
 			watch := watchPods(looks)
+			steps, err := startOthers(f, watch(config.APIServer))
+			if err != nil {
+				return nil, err
+			}
 			for _, p := range probes(f) {
 				steps = append(steps, waitComponent(looks, watch, p, "answers", p.Check))
 			}

@@ -40,7 +40,10 @@ const (
 
 // watchKubelet looks at the unit while something that the kubelet does is not done. Restarts of before the wait don't count; what the
 // process says that ran when it began, and those after it, does.
-func watchKubelet(f *Facts) watch {
+func watchKubelet(f *Facts) watch { return watchUnit(f, true) }
+
+// watchUnit is watchKubelet, or the same for somebody who shows what the kubelet writes only if it has ended.
+func watchUnit(f *Facts, shown bool) watch {
 	var before uint32
 	var began time.Time
 	looked := false
@@ -55,13 +58,17 @@ func watchKubelet(f *Facts) watch {
 		if !looked || u.NRestarts < before {
 			before, began, looked = u.NRestarts, u.MainStart, true
 		}
-		lines := journalOf(ctx, t, u.Name, time.Time{}, kubeletLines)
+		ended := u.NRestarts - before
+		failing := ended > 0 || u.SubState == "auto-restart" || u.ActiveState == "failed"
+		var lines []string
+		if shown || failing {
+			lines = journalOf(ctx, t, u.Name, time.Time{}, kubeletLines)
+		}
 		seen := plan.Watched{
 			Status: fmt.Sprintf("%s is %s (%s)", u.Name, u.ActiveState, u.SubState), Log: lines, Signs: cluster.Messages(lines),
 			Progress: []string{fmt.Sprintf("%s %s %d", u.ActiveState, u.SubState, u.NRestarts)},
 		}
-		ended := u.NRestarts - before
-		if ended > 0 || u.SubState == "auto-restart" || u.ActiveState == "failed" {
+		if failing {
 			how := fmt.Sprintf("ended (%s, status %d)", u.Result, u.ExecMainStatus)
 			if v := cluster.KubeletEnd(journalOf(ctx, t, u.Name, began, kubeletEndLines), how, foreign(f)); v != nil {
 				seen.Hopeless, seen.Log, seen.Hint = errors.New(v.Summary), v.Log, v.Hint
@@ -92,11 +99,11 @@ func journalOf(ctx context.Context, t *plan.Target, unit string, since time.Time
 // waits for can be the cause: an API server without its etcd only says that it can't connect. And what keeps another one from
 // working for good will not be better when its turn comes. The watches share what they remember; one is used at a time.
 func watchPods(l *looker) func(component string) watch {
-	unit := watchKubelet(l.f)
+	unit, alone := watchUnit(l.f, false), watchKubelet(l.f)
 	return func(component string) watch {
 		return func(ctx context.Context, t *plan.Target) plan.Watched {
 			if t.Runtime == nil {
-				return unit(ctx, t)
+				return alone(ctx, t)
 			}
 			seen := plan.Watched{}
 			behind := causes(l.f.Config, component)

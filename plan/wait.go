@@ -14,12 +14,17 @@ import (
 // probeEvery is how often a Wait looks. Readiness is noticed within it.
 const probeEvery = 100 * time.Millisecond
 
-// watchEvery is how often a Wait looks behind its probe, where that does not take long. Looking takes a fifth of the time at most,
-// and one look no longer than watchTimeout.
+// watchEvery is how often a Wait looks behind its probe, where that does not take long, for the first time after watchFirst: most waits
+// are over soon, and what starts needs the processor. Looking takes a fifth of the time at most, and one look no longer than
+// watchTimeout.
 const (
-	watchEvery   = time.Second
+	watchFirst   = 300 * time.Millisecond
+	watchEvery   = 2 * time.Second
 	watchTimeout = 30 * time.Second
 )
+
+// retryEvery is how soon, on average, an Await that failed is tried again.
+const retryEvery = time.Second
 
 // signsFor is for how many times its Stall a wait goes on after the last progress when there are only signs of it. A component
 // on an emulated machine logs for minutes while it starts; one that is wedged may log for ever.
@@ -39,7 +44,7 @@ type Wait struct {
 	// Remote says that the probe asks somebody whom many may ask: the pauses grow from 100 ms to two seconds, and up to a half
 	// more by chance.
 	Remote bool
-	// Watch, when set, looks behind the probe once a second: what is happening, and whether it is hopeless.
+	// Watch, when set, looks behind the probe every two seconds: what is happening, and whether it is hopeless.
 	Watch func(ctx context.Context, t *Target) Watched
 	// NeedsAPI makes the change Unknown while there is no API server to ask.
 	NeedsAPI bool
@@ -110,7 +115,7 @@ func (w Wait) Apply(ctx context.Context, t *Target) error {
 				return nil
 			}
 			last = answer
-		case <-time.After(watchEvery): // patience also ends while nobody says anything
+		case <-time.After(retryEvery): // patience also ends while nobody says anything
 		}
 		if status := p.status(last); status != told {
 			told = status
@@ -131,7 +136,7 @@ func (w Wait) ask(ctx context.Context, t *Target, answers chan<- error) {
 			pause = growing.Step()
 		}
 		if w.Await != nil {
-			err, pause = w.Await(ctx, t), watchEvery/2+rand.N(watchEvery)
+			err, pause = w.Await(ctx, t), retryEvery/2+rand.N(retryEvery)
 		} else {
 			err = w.Probe(ctx, t)
 		}
@@ -153,19 +158,23 @@ func (w Wait) ask(ctx context.Context, t *Target, answers chan<- error) {
 
 // look watches beside the probe, so that a slow answer of what it asks does not keep the probe from noticing.
 func (w Wait) look(ctx context.Context, t *Target, seen chan<- Watched) {
+	pause := watchFirst
+	if w.Stall > 0 {
+		pause = min(pause, w.Stall/4)
+	}
 	for {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
 		began := time.Now()
 		short, cancel := context.WithTimeout(ctx, watchTimeout)
 		now := w.Watch(short, t)
 		cancel()
-		pause := max(watchEvery, 4*time.Since(began))
+		pause = max(watchEvery, 4*time.Since(began))
 		select {
 		case seen <- now:
-		case <-ctx.Done():
-			return
-		}
-		select {
-		case <-time.After(pause):
 		case <-ctx.Done():
 			return
 		}
