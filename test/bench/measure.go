@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -196,7 +197,8 @@ func (r *InitRun) follow(seen io.Reader, rec *timeline.Recorder, began time.Time
 	return fmt.Errorf("these did not come within %s: %s", patience, strings.Join(append(missing, later...), ", "))
 }
 
-// own is how long kubewright did not wait for components, by its own account.
+// own is how long kubewright worked until the kubelet was started, by its own account. After that it waits for components, and for the
+// answers of the API server.
 func own(m *bed.Machine) (float64, error) {
 	text, err := output(m.Command("cat", ownTimeline))
 	if err != nil {
@@ -206,13 +208,17 @@ func own(m *bed.Machine) (float64, error) {
 	if err := json.Unmarshal([]byte(text), &t); err != nil {
 		return 0, err
 	}
-	waited := 0.0
+	started := 0.0
 	for _, l := range t.Lanes {
+		if l.Name != "kubelet-start" {
+			continue
+		}
 		for _, s := range l.Spans {
-			if strings.HasPrefix(s.Name, "wait until ") {
-				waited += s.To - s.From
-			}
+			started = max(started, s.To)
 		}
 	}
-	return t.Seconds - waited, nil
+	if started == 0 {
+		return 0, errors.New("the timeline does not say when the kubelet was started")
+	}
+	return started, nil
 }
