@@ -51,13 +51,14 @@ func rightsOf(f *Facts, component string, watch watch) plan.Step {
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
 		ObjectMeta: metav1.ObjectMeta{Name: "system:" + component},
 	}
+	api := probes(f)[0]
 	return plan.Wait{
 		For:      "kube-apiserver has the role of " + component,
 		Stall:    stall(f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
 		NeedsAPI: true,
 		Probe: func(ctx context.Context, t *plan.Target) error {
 			live, err := t.API.Live(ctx, role)
-			if err == nil && live == nil && probes(f)[0].Check(ctx) != nil {
+			if err == nil && live == nil && api.Check(ctx) != nil {
 				return fmt.Errorf("there is no ClusterRole %s yet", role.Name)
 			}
 			return err

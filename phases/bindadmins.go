@@ -79,11 +79,14 @@ func adminsBound(f *Facts) plan.Step {
 			if err != nil {
 				return err
 			}
-			if err := admin.WaitAdminBound(ctx); err != nil {
-				return err
+			bound, err := admin.AdminBound(ctx)
+			if err == nil && !bound {
+				err = errors.New("the API server does not know it yet")
 			}
-			t.API = admin
-			return nil
+			if err == nil {
+				t.API = admin
+			}
+			return err
 		},
 	}
 }

@@ -34,7 +34,7 @@ func TestFaultsInit(t *testing.T) {
 	lab := bed.NewLab(t)
 	command := []string{"init", "--config", configPath, "--upload-certs"}
 	next := numbered(lab, "cp", 1)
-	x := &matrix{name: "init", count: 44, sample: "kill@rename:/etc/kubernetes/manifests/kube-controller-manager.yaml+2s"}
+	x := &matrix{name: "init", count: 44, sample: "kill@rename:/etc/kubernetes/manifests/kube-apiserver.yaml+2s"}
 	x.command = func(*bed.Machine) []string { return command }
 	x.machine = func(t *testing.T) *bed.Machine {
 		m := next(t)
