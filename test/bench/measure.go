@@ -83,6 +83,9 @@ func measure(ctx context.Context, m *bed.Machine, tool string) (run InitRun, err
 	}
 	cancel()
 	_ = watch.Wait() // it was ended
+	if tool == Floor { // it has ended when all is healthy
+		ended = began.Add(time.Duration(run.Healthy * float64(time.Second)))
+	}
 	run.Timeline = rec.End(ended)
 	if tool == Account {
 		run.Own, err = own(m)
