@@ -82,7 +82,7 @@ func measure(ctx context.Context, m *bed.Machine, tool string) (run InitRun, err
 		return run, fmt.Errorf("%w\n%s", err, &trouble)
 	}
 	cancel()
-	_ = watch.Wait() // it was ended
+	_ = watch.Wait()   // it was ended
 	if tool == Floor { // it has ended when all is healthy
 		ended = began.Add(time.Duration(run.Healthy * float64(time.Second)))
 	}
