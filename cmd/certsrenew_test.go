@@ -329,6 +329,7 @@ func TestRenewByCluster(t *testing.T) {
 
 // After a renewal, reset leaves as little as without it, whoever has made the node.
 func TestResetAfterRenewal(t *testing.T) {
+	t.Parallel()
 	for _, maker := range []string{"kubewright", "kubeadm", "kubeadm, and a reset that was interrupted"} {
 		t.Run(maker, func(t *testing.T) {
 			m, args := newUnborn(t)

@@ -124,6 +124,7 @@ func TestInit(t *testing.T) {
 // TestFirstWriteWaits: what an API server answers while it starts is waited for as long as each trouble may last, the first write
 // included, and not for that time in all.
 func TestFirstWriteWaits(t *testing.T) {
+	t.Parallel()
 	m, args := newUnborn(t)
 	text, err := m.host.ReadFile("/etc/init.yaml")
 	if err != nil {

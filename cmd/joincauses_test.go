@@ -55,6 +55,7 @@ func TestJoinKubeletEnds(t *testing.T) {
 
 // An etcd that will never work ends the join at its first end, with what to do, and leaves no member.
 func TestJoinEtcdCause(t *testing.T) {
+	t.Parallel()
 	c, e := newStacked(t)
 	m := newMachine(t, c, "cp2")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -134,6 +134,7 @@ func sameMembers(manifest, want string) bool {
 
 // TestJoinAbandoned: a run that is stopped while its member has not started takes it away, and the next one goes through.
 func TestJoinAbandoned(t *testing.T) {
+	t.Parallel()
 	c, e := newStacked(t)
 	m := newMachine(t, c, "cp2")
 	key := c.upload(t)
@@ -237,6 +238,7 @@ func TestJoinResumed(t *testing.T) {
 
 // TestJoinEtcdEnds: an etcd that ends again and again ends the join with its last words, and leaves no member.
 func TestJoinEtcdEnds(t *testing.T) {
+	t.Parallel()
 	c, e := newStacked(t)
 	m := newMachine(t, c, "cp2")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -262,6 +264,7 @@ func TestJoinEtcdEnds(t *testing.T) {
 
 // TestJoinLost: a machine that was made anew takes its dead member away, under the lock, and becomes another one.
 func TestJoinLost(t *testing.T) {
+	t.Parallel()
 	c, e := newStacked(t)
 	m := newMachine(t, c, "cp2")
 	e.Start(e.Learner(false))

@@ -30,6 +30,7 @@ func TestJoinReach(t *testing.T) {
 
 // TestEndpointOfEveryPhase: each phase of join may be told which cluster it is about, as join itself.
 func TestEndpointOfEveryPhase(t *testing.T) {
+	t.Parallel()
 	all := walkHelp(t, func(path []string) string { return helpOf(t, Kubewright, path) })
 	seen := 0
 	for _, name := range phases.Join().Names() {

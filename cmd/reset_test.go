@@ -89,6 +89,7 @@ func newWorker(t *testing.T) (m *fakeMachine, args []string) {
 }
 
 func TestResetWorker(t *testing.T) {
+	t.Parallel()
 	m, args := newWorker(t)
 	before := m.tree()
 	joined(t, m, args...)
@@ -136,6 +137,7 @@ func TestResetNothing(t *testing.T) {
 
 // Where the user has removed the kubelet's unit, its link is taken away nevertheless: systemd does not do it.
 func TestResetUnitGone(t *testing.T) {
+	t.Parallel()
 	m, args := newWorker(t)
 	before := m.tree()
 	joined(t, m, args...)

@@ -228,6 +228,7 @@ func TestResetSilence(t *testing.T) {
 // A data directory that is a disk of its own, or a link to one, stays; what is in it is moved aside there, and another init or join
 // goes through.
 func TestResetDataDisk(t *testing.T) {
+	t.Parallel()
 	for name, prepare := range map[string]func(m *fakeMachine){
 		"mount": func(m *fakeMachine) {
 			m.write("/var/lib/etcd/lost+found/x", nil)

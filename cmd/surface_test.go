@@ -109,6 +109,7 @@ func helpOf(t *testing.T, program Program, path []string) string {
 
 // TestSurfaceOfKubeadm: the recorded surface is that of real kubeadm, where there is one.
 func TestSurfaceOfKubeadm(t *testing.T) {
+	t.Parallel()
 	kubeadm := realKubeadm(t)
 	got := walkHelp(t, func(path []string) string {
 		out, err := exec.Command(kubeadm, append(slices.Clone(path), "--help")...).Output()

@@ -27,6 +27,7 @@ func (m *fakeMachine) asTool(line, file string) (stdout string) {
 }
 
 func TestToolsInit(t *testing.T) {
+	t.Parallel()
 	m, args := newUnborn(t)
 	file := args[2]
 	for _, preview := range []string{
