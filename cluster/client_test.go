@@ -16,6 +16,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubewright/kubewright/host/hosttest"
 )
 
 // serve starts a TLS server and returns a client that trusts it.
@@ -137,7 +139,7 @@ func TestRetry(t *testing.T) {
 }
 
 func TestRetryEndsWithContext(t *testing.T) {
-	c := client(t, "https://"+freeAddress(t), nil, "x")
+	c := client(t, "https://"+hosttest.FreeAddress(t), nil, "x")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, err := c.Live(ctx, configMap("kube-system", "a", nil))

@@ -13,6 +13,7 @@ import (
 	kubeletv1beta1 "k8s.io/kubelet/config/v1beta1"
 
 	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/host/hosttest"
 )
 
 func TestProbeURLs(t *testing.T) {
@@ -86,7 +87,7 @@ func TestProbeCheck(t *testing.T) {
 		!strings.HasSuffix(err.Error(), "answers 500: failing checks: etcd") {
 		t.Error(err)
 	}
-	host, port, _ := net.SplitHostPort(freeAddress(t))
+	host, port, _ := net.SplitHostPort(hosttest.FreeAddress(t))
 	if err := (Probe{Name: "x", URL: healthURL(host, port, "livez")}).Check(ctx); err == nil {
 		t.Error("nobody listens, yet the check passes")
 	}

@@ -19,6 +19,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubewright/kubewright/host/hosttest"
 )
 
 // realServer starts etcd and kube-apiserver from the binaries that two environment variables name, and returns clients
@@ -30,8 +32,8 @@ func realServer(t *testing.T) (masters, admin *Client) {
 		t.Skip("KUBEWRIGHT_APISERVER_BIN and KUBEWRIGHT_ETCD_BIN are not set")
 	}
 	dir := t.TempDir()
-	etcdURL, peerURL := "http://"+freeAddress(t), "http://"+freeAddress(t)
-	secure := freeAddress(t)
+	etcdURL, peerURL := "http://"+hosttest.FreeAddress(t), "http://"+hosttest.FreeAddress(t)
+	secure := hosttest.FreeAddress(t)
 	_, port, _ := net.SplitHostPort(secure)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -203,16 +205,6 @@ func start(t *testing.T, dir, binary, name string, args ...string) {
 		_ = cmd.Wait()
 		log.Close()
 	})
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func write(t *testing.T, dir, name string, data []byte) {

@@ -5,12 +5,13 @@ import (
 	"encoding/pem"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kubewright/kubewright/host/hosttest"
 )
 
 func TestExternalVersion(t *testing.T) {
@@ -105,7 +106,7 @@ func TestOlder(t *testing.T) {
 }
 
 func TestNobodyThere(t *testing.T) {
-	url := "http://" + freeAddress(t)
+	url := "http://" + hosttest.FreeAddress(t)
 	c, err := Open([]string{url}, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -134,14 +135,4 @@ func TestForeignServer(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), s.URL) || !strings.Contains(err.Error(), "certificate signed by unknown authority") {
 		t.Error(err)
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"github.com/kubewright/kubewright/host/hosttest"
 )
 
 const ours = "http://ours:2380"
@@ -174,7 +176,7 @@ func TestEndpoints(t *testing.T) {
 		t.Error(diff)
 	}
 	// A dead seed and a learner are skipped.
-	dead := "http://" + freeAddress(t)
+	dead := "http://" + hosttest.FreeAddress(t)
 	c, err := OpenCluster(t.Context(), []string{dead, f.Members[2].ClientURLs[0], want[1]}, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)

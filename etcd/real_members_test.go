@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/kubewright/kubewright/host/hosttest"
 )
 
 // machine is one etcd on loopback.
@@ -22,7 +24,7 @@ func newMachine(t *testing.T, name string) *machine {
 	if os.Getenv("KUBEWRIGHT_ETCD_BIN") == "" {
 		t.Skip("KUBEWRIGHT_ETCD_BIN is not set")
 	}
-	return &machine{name: name, client: "http://" + freeAddress(t), peer: "http://" + freeAddress(t), dir: t.TempDir()}
+	return &machine{name: name, client: "http://" + hosttest.FreeAddress(t), peer: "http://" + hosttest.FreeAddress(t), dir: t.TempDir()}
 }
 
 // run starts etcd with the members that Join returned; none means a new cluster.

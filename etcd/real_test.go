@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kubewright/kubewright/host/hosttest"
 )
 
 // TestReal needs an etcd binary, named by KUBEWRIGHT_ETCD_BIN.
@@ -24,7 +26,7 @@ func TestReal(t *testing.T) {
 	if binary == "" {
 		t.Skip("KUBEWRIGHT_ETCD_BIN is not set")
 	}
-	url, peer := "https://"+freeAddress(t), "http://"+freeAddress(t)
+	url, peer := "https://"+hosttest.FreeAddress(t), "http://"+hosttest.FreeAddress(t)
 	dir := t.TempDir()
 	cert, key := selfSigned(t, dir)
 	cmd := exec.Command(binary, "--cert-file="+dir+"/cert", "--key-file="+dir+"/key", "--trusted-ca-file="+dir+"/cert", "--client-cert-auth",

@@ -12,10 +12,12 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/kubewright/kubewright/host/hosttest"
 )
 
 // refused is a client URL where nobody listens.
-func refused(t *testing.T) string { return "http://" + freeAddress(t) }
+func refused(t *testing.T) string { return "http://" + hosttest.FreeAddress(t) }
 
 // silent is a client URL that takes connections, and does not answer.
 func silent(t *testing.T) string {

@@ -2,7 +2,6 @@ package phases
 
 import (
 	"context"
-	"net"
 	"slices"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ func TestLetServe(t *testing.T) {
 			fake.Start(member)
 			works := member.ClientURLs
 			if !tc.serves {
-				member.ClientURLs = []string{"http://" + closedPort(t)}
+				member.ClientURLs = []string{"http://" + hosttest.FreeAddress(t)}
 			}
 			e, err := etcd.Open(fake.Members[0].ClientURLs, nil, nil, nil)
 			if err != nil {
@@ -68,15 +67,4 @@ func TestLetServe(t *testing.T) {
 			}
 		})
 	}
-}
-
-// closedPort is an address where nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/host/hosttest"
 	"github.com/kubewright/kubewright/manifests"
 )
 
@@ -201,7 +202,7 @@ func realServer(t *testing.T, ca *authority) (url string, admin *cluster.Client)
 	cert := write("tls.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Certificate[0]}))
 	key := write("tls.key", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
 	csv := write("tokens.csv", []byte("root,root,1,system:masters\n"))
-	etcdURL, peerURL, secure := "http://"+freeAddress(t), "http://"+freeAddress(t), freeAddress(t)
+	etcdURL, peerURL, secure := "http://"+hosttest.FreeAddress(t), "http://"+hosttest.FreeAddress(t), hosttest.FreeAddress(t)
 	_, port, _ := net.SplitHostPort(secure)
 	start(t, dir, etcd, "etcd", "--data-dir="+dir+"/etcd", "--listen-client-urls="+etcdURL, "--advertise-client-urls="+etcdURL,
 		"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL)
@@ -250,14 +251,4 @@ func start(t *testing.T, dir, binary, name string, args ...string) {
 		_ = cmd.Wait()
 		log.Close()
 	})
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -1,0 +1,17 @@
+package hosttest
+
+import (
+	"net"
+	"testing"
+)
+
+// FreeAddress is an address of loopback, host:port, where nobody listens.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
