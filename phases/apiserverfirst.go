@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubewright/kubewright/config"
-	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/plan"
 )
 
@@ -25,14 +23,8 @@ func startOthers(f *Facts, watch watch) ([]plan.Step, error) {
 		return nil, nil
 	}
 	var steps []plan.Step
-	for _, c := range []struct {
-		phase, name string
-		build       func(manifests.Node) *corev1.Pod
-	}{
-		{"control-plane/controller-manager", config.ControllerManager, manifests.ControllerManager},
-		{"control-plane/scheduler", config.Scheduler, manifests.Scheduler},
-	} {
-		if f.Skips(c.phase) {
+	for _, c := range []component{manager, scheduler} {
+		if f.Skips("control-plane/" + c.part) {
 			continue
 		}
 		pod, err := staticPod(f, c.name, c.build)

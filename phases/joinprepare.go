@@ -7,10 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
-	"github.com/kubewright/kubewright/config"
-	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/pki"
 	"github.com/kubewright/kubewright/plan"
 	"github.com/kubewright/kubewright/preflight"
@@ -88,13 +84,7 @@ func (f *Facts) etcdFirst() bool { return f.Whole && f.joinsEtcd() && !f.Skips("
 // joinedComponents are the manifests of the components but etcd.
 func joinedComponents(f *Facts) ([]plan.Step, error) {
 	var steps []plan.Step
-	for _, c := range []struct {
-		name  string
-		build func(manifests.Node) *corev1.Pod
-	}{
-		{config.APIServer, manifests.APIServer}, {config.ControllerManager, manifests.ControllerManager},
-		{config.Scheduler, manifests.Scheduler},
-	} {
+	for _, c := range []component{apiServer, manager, scheduler} {
 		pod, err := staticPod(f, c.name, c.build)
 		if err != nil {
 			return nil, err

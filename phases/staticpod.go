@@ -26,6 +26,18 @@ func staticPod(f *Facts, component string, build func(manifests.Node) *corev1.Po
 	}, nil
 }
 
+// component is one that runs as a static pod, with its part of the phase control-plane.
+type component struct {
+	part, name string
+	build      func(manifests.Node) *corev1.Pod
+}
+
+var (
+	apiServer = component{"apiserver", config.APIServer, manifests.APIServer}
+	manager   = component{"controller-manager", config.ControllerManager, manifests.ControllerManager}
+	scheduler = component{"scheduler", config.Scheduler, manifests.Scheduler}
+)
+
 func manifestPath(component string) string {
 	return filepath.Join(config.ManifestsDir, component+".yaml")
 }
