@@ -47,8 +47,7 @@ func (o Object) Diff(ctx context.Context, t *Target) (Change, error) {
 			return Change{}, err
 		}
 	}
-	t.looked = lookedAt{}
-	live, err := o.live(ctx, t)
+	live, err := o.look(ctx, t)
 	if err != nil {
 		return Change{}, err
 	}
@@ -87,7 +86,6 @@ func (o Object) Apply(ctx context.Context, t *Target) error {
 		return fmt.Errorf("cannot apply %s: there is no API server to ask", o)
 	}
 	if o.Absent {
-		t.looked = lookedAt{}
 		return t.API.Delete(ctx, o.Obj)
 	}
 	if o.Fill != nil {
@@ -115,12 +113,16 @@ type lookedAt struct {
 	known bool
 }
 
-// live is the object as it is. It is asked for once to compare it and to record what was there before, and not again after it was
-// applied: each question costs a new API server time that its own start needs.
+// live is the object as Diff or Apply has seen it just before, or else as it is: each question costs a new API server time that its own
+// start needs.
 func (o Object) live(ctx context.Context, t *Target) (runtime.Object, error) {
 	if t.looked.known && t.looked.name == o.String() {
 		return t.looked.live, nil
 	}
+	return o.look(ctx, t)
+}
+
+func (o Object) look(ctx context.Context, t *Target) (runtime.Object, error) {
 	live, err := t.API.Live(ctx, o.Obj)
 	t.looked = lookedAt{o.String(), live, err == nil}
 	return live, err
