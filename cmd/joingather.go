@@ -111,7 +111,8 @@ func (f *joinFlags) facts(ctx context.Context, env *Env, s *session, in *joinInp
 			Config: c, CADirs: caDirs(h), Proxy: proxyVariables(env.Environ), Hash: set.Hash, ExternalCA: set.ExternalCA(),
 		},
 		KubeletPath: kubeletPath(h), KubeletUnit: foreignKubeletUnit(h), Now: h.Time(), Rand: rand.Reader,
-		Skip: in.join.SkipPhases, Named: f.phase != "", Whole: f.phase == "" && !f.elsewhere(), AdminKubeconfig: config.KubeletKubeconfig, KubeconfigDir: config.KubernetesDir,
+		Skip: in.join.SkipPhases, Named: f.phase != "", Whole: f.phase == "" && !f.elsewhere(),
+		AdminKubeconfig: config.KubeletKubeconfig, KubeconfigDir: config.KubernetesDir,
 		Joining: &phases.Joining{
 			ControlPlane: in.join.ControlPlaneJoin(), Endpoint: found.endpoint(), CA: found.ca, CACertPath: in.join.CACertPath,
 			BootstrapKubeconfig: bootstrap, Shared: shared, Refused: found.before != nil && found.before.refused,

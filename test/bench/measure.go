@@ -70,8 +70,9 @@ func measure(ctx context.Context, m *bed.Machine, tool string) (run InitRun, err
 		return run, err
 	}
 	ended := time.Now()
-	run = InitRun{Tool: tool, Returned: ended.Sub(began).Seconds(), RSS: peak}
+	run = InitRun{Tool: tool, Returned: ended.Sub(began).Seconds()}
 	if tool != Floor {
+		run.RSS = peak
 		if run.CPU, err = readUsage(m); err != nil {
 			return run, err
 		}
@@ -82,7 +83,8 @@ func measure(ctx context.Context, m *bed.Machine, tool string) (run InitRun, err
 		return run, fmt.Errorf("%w\n%s", err, &trouble)
 	}
 	cancel()
-	_ = watch.Wait()   // it was ended
+	_ = watch.Wait() // it was ended
+
 	if tool == Floor { // it has ended when all is healthy
 		ended = began.Add(time.Duration(run.Healthy * float64(time.Second)))
 	}
@@ -130,7 +132,7 @@ func phased(cmd *exec.Cmd, tool string, rec *timeline.Recorder) (peak float64, e
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	watched := watchPeak(cmd.Process.Pid, strings.Fields(title(tool))[0])
+	watched := watchPeak(cmd.Process.Pid, command(tool)[0])
 	phase, since := "", time.Now()
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		now, line := time.Now(), lines.Text()
