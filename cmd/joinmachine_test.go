@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strings"
+	"syscall"
 	"sync"
 	"testing"
 	"time"
@@ -126,7 +127,25 @@ func (m *fakeMachine) Resolved(context.Context, *host.Host) bool { return false 
 func (m *fakeMachine) HasAddress(string) bool                    { return true }
 func (m *fakeMachine) Network(bool) []network.Part               { return nil }
 func (m *fakeMachine) Preflight(h *host.Host, s systemd.Manager, r host.Runtime) preflight.Machine {
-	return preflight.Machine{Host: h, Systemd: s, Runtime: r}
+	p := preflight.Machine{Host: h, Systemd: s, Runtime: r}
+	if s == nil {
+		return p
+	}
+	// Its kubelet listens as a real one does; the components do so elsewhere.
+	p.Listeners = func(port int) []preflight.Process {
+		u, err := s.Unit(m.t.Context(), config.KubeletService)
+		if err != nil || u.ActiveState != "active" || port != 10250 {
+			return nil
+		}
+		return []preflight.Process{{PID: int(u.MainPID), Name: "kubelet"}}
+	}
+	p.Listen = func(_ context.Context, address string) error {
+		if strings.HasSuffix(address, ":10250") && len(p.Listeners(10250)) > 0 {
+			return syscall.EADDRINUSE
+		}
+		return nil
+	}
+	return p
 }
 
 // kubelet gets its certificate, and registers.

@@ -13,15 +13,23 @@ import (
 
 // certs makes the PKI: one part for each row of the certificate table.
 func certs() Phase {
-	ph := Phase{Name: "certs", About: "Generate the certificates and keys", Steps: certDirs}
+	ph := Phase{Name: "certs", About: "Generate the certificates and keys", First: certDirs}
 	for _, row := range pki.Certificates() {
-		ph.Sub = append(ph.Sub, Phase{
-			Name: row.Name, About: row.About,
-			Flags: certFlags(row.Name),
-			Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) { return pkiSteps(f, row.Name) },
-		})
+		part := Phase{Name: row.Name, About: row.About, Flags: certFlags(row.Name)}
+		ph.Sub = append(ph.Sub, withRow(part, row.Name))
 	}
 	return ph
+}
+
+// withRow makes the files of a row the steps of a part. What the kubelet reads when it starts comes first.
+func withRow(part Phase, row string) Phase {
+	steps := func(_ context.Context, f *Facts) ([]plan.Step, error) { return pkiSteps(f, row) }
+	if row == "ca" || row == "kubelet" {
+		part.First = steps
+	} else {
+		part.Steps = steps
+	}
+	return part
 }
 
 func certFlags(name string) []string {

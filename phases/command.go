@@ -12,16 +12,26 @@ import (
 // ends it.
 func (c Command) Plan(ctx context.Context, f *Facts) (plan.Plan, error) {
 	d := draft{facts: f, made: map[string]bool{}}
+	var all []parts
 	for _, ph := range c.Phases {
-		steps, err := d.steps(ctx, ph, "")
+		p, err := d.parts(ctx, ph, "")
 		if err != nil {
 			return plan.Plan{}, err
 		}
-		d.add(ph, steps)
+		all = append(all, p)
+	}
+	early := slices.IndexFunc(all, func(p parts) bool { return p.first != nil })
+	for i, p := range all {
+		if i == early {
+			for _, p := range all {
+				d.add(p.phase, p.first)
+			}
+		}
+		d.add(p.phase, p.steps)
 	}
 	end := len(d.plan.Sections)
-	for _, add := range d.last {
-		add()
+	for _, p := range all {
+		d.add(p.phase, p.last)
 	}
 	d.bindAdmins(end)
 	return d.plan, nil
@@ -33,68 +43,71 @@ type draft struct {
 	plan  plan.Plan
 	// made are the directories that a step makes.
 	made map[string]bool
-	// last adds what is left for the end of a whole command.
-	last []func()
 }
 
-// add is one more section. A directory that an earlier step makes is left out: phases name what they need, because each can run
-// alone.
+// add is one more section, or more of the last one. A directory that an earlier step makes is left out: phases name what they need,
+// because each can run alone.
 func (d *draft) add(ph Phase, steps []plan.Step) {
 	if steps == nil {
 		return
 	}
-	d.plan.Sections = append(d.plan.Sections, plan.Section{
-		Phase: ph.Name, KeepGoing: ph.KeepGoing,
-		Steps: slices.DeleteFunc(steps, func(s plan.Step) bool {
-			dir, ok := s.(plan.File)
-			if !ok || !dir.Dir || dir.Absent {
-				return false
-			}
-			before := d.made[dir.Path]
-			d.made[dir.Path] = true
-			return before
-		}),
+	steps = slices.DeleteFunc(steps, func(s plan.Step) bool {
+		dir, ok := s.(plan.File)
+		if !ok || !dir.Dir || dir.Absent {
+			return false
+		}
+		before := d.made[dir.Path]
+		d.made[dir.Path] = true
+		return before
 	})
+	if n := len(d.plan.Sections); n > 0 && d.plan.Sections[n-1].Phase == ph.Name {
+		d.plan.Sections[n-1].Steps = append(d.plan.Sections[n-1].Steps, steps...)
+		return
+	}
+	d.plan.Sections = append(d.plan.Sections, plan.Section{Phase: ph.Name, KeepGoing: ph.KeepGoing, Steps: steps})
 }
 
-// steps are those of a phase and its parts.
-func (d *draft) steps(ctx context.Context, ph Phase, parent string) ([]plan.Step, error) {
+// parts are the steps of a phase by where in the command they come: at its beginning, in the phase's turn, and at its end.
+type parts struct {
+	phase              Phase
+	first, steps, last []plan.Step
+}
+
+// parts asks a phase and its parts.
+func (d *draft) parts(ctx context.Context, ph Phase, parent string) (parts, error) {
+	p := parts{phase: ph}
 	name := join(parent, ph.Name)
 	if d.facts.Skips(name) && !d.facts.Named {
-		return nil, nil
+		return p, nil
 	}
-	all, err := asked(ctx, d.facts, name, ph.Steps)
-	if err != nil {
-		return nil, err
+	first, last := &p.steps, &p.steps
+	if ph.First != nil && d.facts.kubeletFirst() {
+		first = &p.first
 	}
-	last, err := asked(ctx, d.facts, name, ph.Last)
-	switch {
-	case err != nil:
-		return nil, err
-	case d.facts.Whole && last != nil:
-		d.last = append(d.last, func() { d.add(ph, last) })
-	default:
-		all = append(all, last...)
+	if d.facts.Whole {
+		last = &p.last
+	}
+	for _, ask := range []struct {
+		about func(context.Context, *Facts) ([]plan.Step, error)
+		into  *[]plan.Step
+	}{{ph.First, first}, {ph.Steps, &p.steps}, {ph.Last, last}} {
+		if ask.about == nil {
+			continue
+		}
+		steps, err := ask.about(ctx, d.facts)
+		if err != nil {
+			return p, fmt.Errorf("%s: %w", name, err)
+		}
+		*ask.into = append(*ask.into, steps...)
 	}
 	for _, sub := range ph.Sub {
-		steps, err := d.steps(ctx, sub, name)
+		s, err := d.parts(ctx, sub, name)
 		if err != nil {
-			return nil, err
+			return p, err
 		}
-		all = append(all, steps...)
+		p.first, p.steps, p.last = append(p.first, s.first...), append(p.steps, s.steps...), append(p.last, s.last...)
 	}
-	return all, nil
-}
-
-func asked(ctx context.Context, f *Facts, name string, about func(context.Context, *Facts) ([]plan.Step, error)) ([]plan.Step, error) {
-	if about == nil {
-		return nil, nil
-	}
-	steps, err := about(ctx, f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return steps, nil
+	return p, nil
 }
 
 // bindAdmins gives the administrators their rights before the first step that talks to the cluster, whichever phase that is of. In

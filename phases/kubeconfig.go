@@ -1,11 +1,6 @@
 package phases
 
-import (
-	"context"
-
-	"github.com/kubewright/kubewright/pki"
-	"github.com/kubewright/kubewright/plan"
-)
+import "github.com/kubewright/kubewright/pki"
 
 // kubeconfig makes the credentials of the administrator, the kubelet and the components: one part for each row of the table.
 func kubeconfig() Phase {
@@ -16,10 +11,7 @@ func kubeconfig() Phase {
 		if row.Name == "kubelet" {
 			flags = append(flags, "node-name")
 		}
-		ph.Sub = append(ph.Sub, Phase{
-			Name: row.Name, About: row.About, Flags: flags,
-			Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) { return pkiSteps(f, row.Name) },
-		})
+		ph.Sub = append(ph.Sub, withRow(Phase{Name: row.Name, About: row.About, Flags: flags}, row.Name))
 	}
 	return ph
 }

@@ -20,12 +20,18 @@ const (
 	kubeletSysconfig = "/etc/sysconfig/kubelet"
 )
 
+// kubeletFirst says that the kubelet starts before the rest is written: half a second passes until it looks at manifests. Where the CA's
+// key is not here, nothing would tell that a kubelet without manifests is ours (preflight.Init).
+func (f *Facts) kubeletFirst() bool {
+	return f.Whole && f.Joining == nil && !f.Skips("kubelet-start") && !f.PKI.ExternalCA()
+}
+
 // kubeletStart writes what the kubelet reads, and (re)starts its unit when something of it is newer than the process.
 func kubeletStart() Phase {
 	return Phase{
 		Name: "kubelet-start", About: "Write the kubelet's settings and (re)start its unit",
 		Flags: []string{"config", "cri-socket", "dry-run", "image-repository", "node-name", "patches"},
-		Steps: func(_ context.Context, f *Facts) ([]plan.Step, error) {
+		First: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			steps := []plan.Step{
 				plan.File{Path: config.ManifestsDir, Dir: true, Mode: 0o700},
 				plan.File{Path: config.KubeletDir, Dir: true, Mode: 0o700},

@@ -24,6 +24,9 @@ type Phase struct {
 	Ours bool
 	// Flags lists the flags, beside the common ones, that the phase understands when it is run alone.
 	Flags []string
+	// First says what comes at the beginning of a whole command where the kubelet is started first, because that needs it. Else it
+	// comes before Steps.
+	First func(context.Context, *Facts) ([]plan.Step, error)
 	// Steps says what should be. Nil for a phase that has parts, or that only prints.
 	Steps func(context.Context, *Facts) ([]plan.Step, error)
 	// KeepGoing means that a step which fails is no reason to leave out the others.

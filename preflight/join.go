@@ -111,7 +111,10 @@ func (i *initChecks) joined() bool {
 }
 
 // ofThisCluster says whether a kubeconfig trusts the CA of the cluster that is joined.
-func (i *initChecks) ofThisCluster(path string) bool {
+func (i *initChecks) ofThisCluster(path string) bool { return i.trusts(path, i.join.CA) }
+
+// trusts says whether a kubeconfig trusts a CA, or one of a bundle.
+func (i *initChecks) trusts(path string, bundle []byte) bool {
 	data, err := i.m.Host.ReadFile(path)
 	if err != nil {
 		return false
@@ -125,7 +128,7 @@ func (i *initChecks) ofThisCluster(path string) bool {
 		if file := c.Cluster.CertificateAuthority; len(ca) == 0 && file != "" {
 			ca, _ = i.m.Host.ReadFile(file)
 		}
-		return sameCA(ca, i.join.CA)
+		return sameCA(ca, bundle)
 	})
 }
 

@@ -24,10 +24,10 @@ func (i *initChecks) ours(ctx context.Context, component string, holders []Proce
 	return err == nil && slices.Contains(names, component)
 }
 
-// ourKubelet: an earlier run writes the manifests before it starts the kubelet. The kubelet of another cluster's node has
-// manifests that are not ours, or none.
+// ourKubelet: an earlier run has written manifests, or was about to. The kubelet of another cluster's node has manifests that are not
+// ours, or, as a worker, credentials of a CA whose key is not here.
 func (i *initChecks) ourKubelet(ctx context.Context, holders []Process) bool {
-	if i.m.Systemd == nil || !i.anyOwnPod() && !i.joined() {
+	if i.m.Systemd == nil || !i.anyOwnPod() && !i.joined() && !i.beginsCluster() {
 		return false
 	}
 	unit, err := i.m.Systemd.Unit(ctx, config.KubeletService)

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/systemd"
 )
@@ -94,6 +95,16 @@ func (l *lab) takeAll() {
 	l.systemd.Set(systemd.Unit{Name: "kubelet.service", ActiveState: "active", MainPID: 5})
 }
 
+// begun is what an init that was killed has left before the first manifest: credentials of the kubelet, which runs, and the CA with
+// its key.
+func begun(l *lab, ca string) {
+	l.take(":10250", 10250, Process{5, "kubelet"})
+	l.systemd.Set(systemd.Unit{Name: "kubelet.service", ActiveState: "active", MainPID: 5})
+	l.write("/etc/kubernetes/pki/ca.crt", ca)
+	l.write("/etc/kubernetes/pki/ca.key", "key")
+	l.write(config.KubeletKubeconfig, kubeconfigOf(joinCA))
+}
+
 func TestPortsOfAnEarlierRun(t *testing.T) {
 	ours := func(l *lab) {
 		l.takeAll()
@@ -113,6 +124,22 @@ func TestPortsOfAnEarlierRun(t *testing.T) {
 			l.take(":10250", 10250, Process{5, "kubelet"})
 			l.systemd.Set(systemd.Unit{Name: "kubelet.service", ActiveState: "active", MainPID: 5})
 		}, []string{kubeletTaken + " by kubelet (pid 5)"}},
+		{"the kubelet alone, before any manifest", "", func(l *lab) { begun(l, joinCA) }, nil},
+		{"the kubelet of another cluster's node, whose CA lies here", "", func(l *lab) { begun(l, otherCA) },
+			[]string{kubeletTaken + " by kubelet (pid 5)"}},
+		{"the kubelet of a worker", "", func(l *lab) {
+			begun(l, joinCA)
+			if err := l.m.Host.Remove("/etc/kubernetes/pki/ca.key"); err != nil {
+				l.t.Fatal(err)
+			}
+		}, []string{kubeletTaken + " by kubelet (pid 5)"}},
+		{"the kubelet of kubeadm's control plane", "", func(l *lab) {
+			begun(l, joinCA)
+			l.manifest("etcd", foreignManifest)
+		}, []string{
+			"E FileAvailable--etc-kubernetes-manifests-etcd.yaml: /etc/kubernetes/manifests/etcd.yaml is there already, and is not kubewright's",
+			kubeletTaken + " by kubelet (pid 5)",
+		}},
 		{"not the kubelet", "", func(l *lab) { ours(l); l.take(":10250", 10250, Process{6, "k3s"}) }, []string{kubeletTaken + " by k3s (pid 6)"}},
 		{"the kubelet under a wrapper", "", func(l *lab) { ours(l); l.take(":10250", 10250, Process{5, "wrapper"}) }, nil},
 		{"the kubelet, just restarted", "", func(l *lab) { ours(l); l.take(":10250", 10250, Process{77, "kubelet"}) }, nil},

@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"path/filepath"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -10,8 +11,8 @@ import (
 )
 
 // Resume says what is this tool's own earlier work, so that init can be run again. The zero value knows it by the manifests
-// of the static pods: a port passes when the component that holds it has a manifest of ours, the kubelet's port when any has,
-// and etcd's data when etcd's manifest names that directory.
+// of the static pods: a port passes when the component that holds it has a manifest of ours, the kubelet's port when any has
+// or when there is none yet, and etcd's data when etcd's manifest names that directory.
 type Resume struct {
 	// Manifest says whether a static pod's manifest was written by this tool. Nil means: it has the annotation that tells the
 	// hash of the files that the pod mounts.
@@ -59,4 +60,15 @@ func (i *initChecks) anyOwnPod() bool {
 		}
 	}
 	return false
+}
+
+// beginsCluster says that an earlier run of init came as far as the kubelet, and not to manifests: there is none, and the kubelet's
+// credentials are of the CA that the cluster is to have, with its key.
+func (i *initChecks) beginsCluster() bool {
+	if i.join != nil || slices.ContainsFunc(staticPods, func(component string) bool { return i.m.Host.Exists(manifestPath(component)) }) {
+		return false
+	}
+	dir := i.c.Cluster.CertificatesDir
+	ca, err := i.m.Host.ReadFile(dir + "/ca.crt")
+	return err == nil && i.m.Host.Exists(dir+"/ca.key") && i.trusts(config.KubeletKubeconfig, ca)
 }

@@ -41,7 +41,7 @@ type InitRun struct {
 	// CPU is what the command has used, user and system, and RSS its peak memory in MiB.
 	CPU float64 `json:"cpu,omitempty"`
 	RSS float64 `json:"rssMiB,omitempty"`
-	// Own is when kubewright had started the kubelet, with all that comes before; by its own account.
+	// Own is when kubewright had done all that it can before it waits for the first time; by its own account.
 	Own      float64            `json:"own,omitempty"`
 	Timeline *timeline.Timeline `json:"timeline"`
 }

@@ -202,8 +202,8 @@ func (r *InitRun) follow(seen io.Reader, rec *timeline.Recorder, began time.Time
 	return fmt.Errorf("these did not come within %s: %s", patience, strings.Join(append(missing, later...), ", "))
 }
 
-// own is how long kubewright worked until the kubelet was started, by its own account. After that it waits for components, and for the
-// answers of the API server.
+// own is how long kubewright worked until it waited for the first time, by its own account: the kubelet is started then, and all is
+// written that can be before the API server serves. After that it waits for components, and for the answers of the API server.
 func own(m *bed.Machine) (float64, error) {
 	text, err := output(m.Command("cat", ownTimeline))
 	if err != nil {
@@ -213,17 +213,10 @@ func own(m *bed.Machine) (float64, error) {
 	if err := json.Unmarshal([]byte(text), &t); err != nil {
 		return 0, err
 	}
-	started := 0.0
 	for _, l := range t.Lanes {
-		if l.Name != "kubelet-start" {
-			continue
-		}
-		for _, s := range l.Spans {
-			started = max(started, s.To)
+		if l.Name == "wait-control-plane" && len(l.Spans) > 0 {
+			return l.Spans[0].From, nil
 		}
 	}
-	if started == 0 {
-		return 0, errors.New("the timeline does not say when the kubelet was started")
-	}
-	return started, nil
+	return 0, errors.New("the timeline does not say when it waited for the control plane")
 }

@@ -124,7 +124,7 @@ func (r *Report) Text() string {
 		row("version", "s", tool, r.Small.Version[tool])
 		row("binary", "MB", tool, []float64{r.Small.Size[tool]})
 	}
-	row("init, until the kubelet is started", "s", Ours, r.init(Account, func(i InitRun) float64 { return i.Own }))
+	row("init, until it waits for components", "s", Ours, r.init(Account, func(i InitRun) float64 { return i.Own }))
 	table.Flush() //nolint:errcheck // into memory
 	fmt.Fprintln(&b)
 	table = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
