@@ -31,6 +31,9 @@ func (c Command) Plan(ctx context.Context, f *Facts) (plan.Plan, error) {
 	}
 	end := len(d.plan.Sections)
 	for _, p := range all {
+		d.add(p.phase, p.late)
+	}
+	for _, p := range all {
 		d.add(p.phase, p.last)
 	}
 	d.bindAdmins(end)
@@ -67,10 +70,10 @@ func (d *draft) add(ph Phase, steps []plan.Step) {
 	d.plan.Sections = append(d.plan.Sections, plan.Section{Phase: ph.Name, KeepGoing: ph.KeepGoing, Steps: steps})
 }
 
-// parts are the steps of a phase by where in the command they come: at its beginning, in the phase's turn, and at its end.
+// parts are the steps of a phase by where in the command they come.
 type parts struct {
-	phase              Phase
-	first, steps, last []plan.Step
+	phase                    Phase
+	first, steps, late, last []plan.Step
 }
 
 // parts asks a phase and its parts.
@@ -80,17 +83,17 @@ func (d *draft) parts(ctx context.Context, ph Phase, parent string) (parts, erro
 	if d.facts.Skips(name) && !d.facts.Named {
 		return p, nil
 	}
-	first, last := &p.steps, &p.steps
+	first, late, last := &p.steps, &p.steps, &p.steps
 	if ph.First != nil && d.facts.kubeletFirst() {
 		first = &p.first
 	}
 	if d.facts.Whole {
-		last = &p.last
+		late, last = &p.late, &p.last
 	}
 	for _, ask := range []struct {
 		about func(context.Context, *Facts) ([]plan.Step, error)
 		into  *[]plan.Step
-	}{{ph.First, first}, {ph.Steps, &p.steps}, {ph.Last, last}} {
+	}{{ph.First, first}, {ph.Steps, &p.steps}, {ph.Late, late}, {ph.Last, last}} {
 		if ask.about == nil {
 			continue
 		}
@@ -105,7 +108,8 @@ func (d *draft) parts(ctx context.Context, ph Phase, parent string) (parts, erro
 		if err != nil {
 			return p, err
 		}
-		p.first, p.steps, p.last = append(p.first, s.first...), append(p.steps, s.steps...), append(p.last, s.last...)
+		p.first, p.steps = append(p.first, s.first...), append(p.steps, s.steps...)
+		p.late, p.last = append(p.late, s.late...), append(p.last, s.last...)
 	}
 	return p, nil
 }

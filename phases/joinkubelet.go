@@ -112,7 +112,7 @@ func kubeletWaitBootstrap() Phase {
 // controlPlaneJoin marks the node.
 func controlPlaneJoin() Phase {
 	mark := markControlPlane()
-	mark.Flags, mark.Steps, mark.Last = joinFlags(), forControlPlanes(mark.Last), nil
+	mark.Flags, mark.Steps, mark.Late = joinFlags(), forControlPlanes(mark.Late), nil
 	return Phase{Name: "control-plane-join", About: "Make the node a control plane for all to see", Sub: []Phase{mark}}
 }
 

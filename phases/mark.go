@@ -16,7 +16,7 @@ func markControlPlane() Phase {
 	return Phase{
 		Name: "mark-control-plane", About: "Label and taint the node as a control plane",
 		Flags: []string{"config", "dry-run", "node-name"},
-		Last: func(_ context.Context, f *Facts) ([]plan.Step, error) {
+		Late: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			node := f.Config.Init.NodeRegistration.Name
 			return []plan.Step{registered(f, node), plan.Do{
 				Name:     fmt.Sprintf("mark node %s as control plane", node),

@@ -74,7 +74,8 @@ func node(name, moment string, client func() (*cluster.Client, error), reached f
 	}}
 }
 
-// WatchMoments tells each moment when it has come, until all have or the context ends. It returns when nobody tells any more.
+// WatchMoments tells each moment when it has come, until all have or the context ends; then it looks once more, for what came right
+// before. It returns when nobody tells any more.
 func WatchMoments(ctx context.Context, list []Moment, seen func(m Moment, at time.Time)) {
 	var running sync.WaitGroup
 	for _, m := range list {
@@ -84,13 +85,16 @@ func WatchMoments(ctx context.Context, list []Moment, seen func(m Moment, at tim
 			for m.check(ctx) != nil {
 				select {
 				case <-ctx.Done():
+					last, cancel := context.WithTimeout(context.WithoutCancel(ctx), MomentPatience)
+					defer cancel()
+					if m.check(last) == nil {
+						seen(m, time.Now())
+					}
 					return
 				case <-ticks.C:
 				}
 			}
-			if ctx.Err() == nil {
-				seen(m, time.Now())
-			}
+			seen(m, time.Now())
 		})
 	}
 	running.Wait()

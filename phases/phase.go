@@ -31,9 +31,9 @@ type Phase struct {
 	Steps func(context.Context, *Facts) ([]plan.Step, error)
 	// KeepGoing means that a step which fails is no reason to leave out the others.
 	KeepGoing bool
-	// Last says what is left for the end of a whole command, because others need not wait for it. It follows Steps where the phase is
-	// run alone.
-	Last func(context.Context, *Facts) ([]plan.Step, error)
+	// Late says what a whole command does when it has taken all Steps, and Last what it ends with: others need not wait for it. Where
+	// the phase is run alone, they follow Steps.
+	Late, Last func(context.Context, *Facts) ([]plan.Step, error)
 	// Sub are the phase's parts, in order.
 	Sub []Phase
 }

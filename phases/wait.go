@@ -31,10 +31,7 @@ func waitControlPlane() Phase {
 		Last: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			looks := newLooker(f)
 			watch := watchPods(looks)
-			steps, err := startOthers(f, watch(config.APIServer))
-			if err != nil {
-				return nil, err
-			}
+			var steps []plan.Step
 			for _, p := range probes(f) {
 				steps = append(steps, waitComponent(looks, watch, p, "answers", p.Check))
 			}

@@ -12,7 +12,7 @@ import (
 )
 
 // probeEvery is how often a Wait looks. Readiness is noticed within it.
-const probeEvery = 100 * time.Millisecond
+const probeEvery = 50 * time.Millisecond
 
 // watchEvery is how often a Wait looks behind its probe, where that does not take long, for the first time after watchFirst: most waits
 // are over soon, and what starts needs the processor. Looking takes a fifth of the time at most, and one look no longer than
@@ -37,11 +37,11 @@ type Wait struct {
 	Stall time.Duration
 	// Probe returns nil when the condition holds, else what is still wrong.
 	Probe func(ctx context.Context, t *Target) error
-	// Await, when set, returns nil as soon as the condition holds: it is told, as by a watch. Without it the probe is asked ten
+	// Await, when set, returns nil as soon as the condition holds: it is told, as by a watch. Without it the probe is asked twenty
 	// times a second, which is fine on this machine and too much for an API server with many clients. One that fails is
 	// tried again a little later.
 	Await func(ctx context.Context, t *Target) error
-	// Remote says that the probe asks somebody whom many may ask: the pauses grow from 100 ms to two seconds, and up to a half
+	// Remote says that the probe asks somebody whom many may ask: the pauses grow from 50 ms to two seconds, and up to a half
 	// more by chance.
 	Remote bool
 	// Watch, when set, looks behind the probe every two seconds: what is happening, and whether it is hopeless.

@@ -11,34 +11,34 @@ import (
 	"github.com/kubewright/kubewright/plan"
 )
 
-// apiServerFirst says that the components that can do nothing without an API server start when one serves. Before that they would only
-// take processor time from it, and before their rights are there they would be refused, and wait for some seconds until their next try.
-func (f *Facts) apiServerFirst() bool {
+// roleFirst says that the controller manager starts when the API server has its role. Before that it is refused, and waits for some
+// seconds until its next try.
+func (f *Facts) roleFirst() bool {
 	return f.Whole && f.Joining == nil && !f.Skips("wait-control-plane")
 }
 
-// startOthers starts them, each when it has its rights.
-func startOthers(f *Facts, watch watch) ([]plan.Step, error) {
-	if !f.apiServerFirst() || f.Skips("control-plane") {
-		return nil, nil
-	}
-	var steps []plan.Step
-	for _, c := range []component{manager, scheduler} {
-		if f.Skips("control-plane/" + c.part) {
-			continue
+// whenItsRoleIsThere makes the part of a component wait for that.
+func whenItsRoleIsThere(part Phase, c component) Phase {
+	atOnce := part.Steps
+	part.Steps = func(ctx context.Context, f *Facts) ([]plan.Step, error) {
+		if f.roleFirst() {
+			return nil, nil
 		}
-		pod, err := staticPod(f, c.name, c.build)
-		if err != nil {
-			return nil, err
-		}
-		steps = append(append(steps, rightsOf(f, c.name, watch)), pod...)
+		return atOnce(ctx, f)
 	}
-	return steps, nil
+	part.Late = func(ctx context.Context, f *Facts) ([]plan.Step, error) {
+		if !f.roleFirst() {
+			return nil, nil
+		}
+		pod, err := atOnce(ctx, f)
+		return append([]plan.Step{roleOf(f, c.name, watchPods(newLooker(f))(config.APIServer))}, pod...), err
+	}
+	return part
 }
 
-// rightsOf waits until the API server has the role of a component, or has said that it is healthy and so has all that it will. The
+// roleOf waits until the API server has the role of a component, or has said that it is healthy and so has all that it will. The
 // bindings follow at once, while the component starts.
-func rightsOf(f *Facts, component string, watch watch) plan.Step {
+func roleOf(f *Facts, component string, watch watch) plan.Step {
 	role := &rbacv1.ClusterRole{
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
 		ObjectMeta: metav1.ObjectMeta{Name: "system:" + component},
