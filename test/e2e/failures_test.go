@@ -30,7 +30,7 @@ type failure struct {
 	// args are more arguments of init, reset those of the reset afterwards.
 	args, reset []string
 	// seen finds when the cause could be seen first.
-	seen func(*testing.T, *bed.Machine) time.Time
+	seen sight
 }
 
 // TestFailures runs init on one machine again and again, each time with another reason not to work. In between reset makes it new.
@@ -105,7 +105,7 @@ func (f failure) check(t *testing.T, m *bed.Machine, r result, began, ended time
 	if len(lines) > 8 {
 		t.Errorf("%d lines:\n%s", len(lines), said)
 	}
-	seen := f.seen(t, m)
+	seen := f.seen(t, m, began)
 	if seen.Before(began) || seen.After(ended) {
 		t.Fatalf("the cause was seen at %s, and init ran from %s to %s", seen, began, ended)
 	}
@@ -163,9 +163,12 @@ func failingControlPlane(t *testing.T, lab *bed.TestLab, cp *bed.Machine, join [
 	voters(t, cp, 2)
 }
 
+// sight is when a cause could be seen in a run that began then.
+type sight func(t *testing.T, m *bed.Machine, began time.Time) time.Time
+
 // inJournal is when the kubelet first wrote what the pattern says.
-func inJournal(pattern string) func(*testing.T, *bed.Machine) time.Time {
-	return func(t *testing.T, m *bed.Machine) time.Time {
+func inJournal(pattern string) sight {
+	return func(t *testing.T, m *bed.Machine, began time.Time) time.Time {
 		t.Helper()
 		for line := range strings.Lines(m.MustRun(t, "journalctl", "-u", "kubelet", "-o", "short-iso-precise", "--no-pager",
 			"--quiet")) {
@@ -177,7 +180,9 @@ func inJournal(pattern string) func(*testing.T, *bed.Machine) time.Time {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return at
+			if !at.Before(began) { // the case before this one may have ended right now, in the same way
+				return at
+			}
 		}
 		t.Fatalf("nothing like %s in the kubelet's journal", pattern)
 		return time.Time{}
@@ -185,8 +190,8 @@ func inJournal(pattern string) func(*testing.T, *bed.Machine) time.Time {
 }
 
 // inLog is when a component first logged what the pattern says.
-func inLog(component, pattern string) func(*testing.T, *bed.Machine) time.Time {
-	return func(t *testing.T, m *bed.Machine) time.Time {
+func inLog(component, pattern string) sight {
+	return func(t *testing.T, m *bed.Machine, _ time.Time) time.Time {
 		t.Helper()
 		var first time.Time
 		for line := range strings.Lines(m.MustRun(t, "sh", "-c", "cat /var/log/pods/kube-system_"+component+"-*/*/*.log")) {
@@ -210,11 +215,14 @@ func inLog(component, pattern string) func(*testing.T, *bed.Machine) time.Time {
 }
 
 // byRuntime is when the runtime first had a container of a component that ended for a reason.
-func byRuntime(component, reason string) func(*testing.T, *bed.Machine) time.Time {
-	return func(t *testing.T, m *bed.Machine) time.Time {
+func byRuntime(component, reason string) sight {
+	return func(t *testing.T, m *bed.Machine, _ time.Time) time.Time {
 		t.Helper()
 		var first time.Time
 		for _, c := range containersOf(t, m) {
+			if c.FinishedAt == 0 { // the next one runs, and has run out of memory just now
+				continue
+			}
 			if at := time.Unix(0, c.FinishedAt); c.Name == component && c.Reason == reason && (first.IsZero() ||
 				at.Before(first)) {
 				first = at
