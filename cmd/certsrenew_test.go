@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -346,6 +347,9 @@ func TestResetAfterRenewal(t *testing.T) {
 			if strings.Contains(maker, "interrupted") {
 				if err := errors.Join(m.host.Remove(config.KubeletFlagsFile), m.host.Remove(manifestOf(config.APIServer))); err != nil {
 					t.Fatal(err)
+				}
+				for m.pods.parts[config.APIServer].door.open.Load() { // one that ends while it is asked is waited for, for a minute
+					time.Sleep(every)
 				}
 			}
 			if code, _, stderr := m.run("reset", "--force", "--force-data-loss"); code != 0 {
