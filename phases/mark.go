@@ -52,7 +52,7 @@ func registered(f *Facts, node string) plan.Step {
 			return with(admin, ctx, node, ownKubelet(ctx, t))
 		}
 	}
-	return plan.Wait{
+	w := plan.Wait{
 		For:      fmt.Sprintf("the kubelet registers node %s", node),
 		Stall:    stall(f.Config, func(t *config.Timeouts) timeout { return t.TLSBootstrap }),
 		NeedsAPI: true,
@@ -60,6 +60,10 @@ func registered(f *Facts, node string) plan.Step {
 		Await:    ask((*cluster.Client).WatchRegistered),
 		Watch:    watchRegistration(f),
 	}
+	if f.joinsControlPlane() {
+		w.Await = besideRegistration(w.Await, probes(f)[0].Serves)
+	}
+	return w
 }
 
 // ownKubelet is what tells this machine's kubelet from others. What can't be found out is left empty, as is a start that is in the
