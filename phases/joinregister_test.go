@@ -28,7 +28,7 @@ func TestBesideRegistration(t *testing.T) {
 		again              bool
 		want               []string
 	}{
-		{name: "registers by itself", registered: registerSoon / 2},
+		{name: "registers by itself", registered: time.Millisecond},
 		{name: "makes a pause", want: []string{restart}},
 		{name: "asks in vain first", serves: registerSoon, want: []string{restart}},
 		{name: "is waited for a second time", again: true, want: []string{restart}},
