@@ -17,27 +17,18 @@ func (f *Facts) roleFirst() bool {
 	return f.Whole && f.Joining == nil && !f.Skips("wait-control-plane")
 }
 
-// whenItsRoleIsThere makes the part of a component wait for that.
-func whenItsRoleIsThere(part Phase, c component) Phase {
-	atOnce := part.Steps
-	part.Steps = func(ctx context.Context, f *Facts) ([]plan.Step, error) {
-		if f.roleFirst() {
-			return nil, nil
-		}
-		return atOnce(ctx, f)
+// startManager starts it.
+func startManager(f *Facts, watch watch) ([]plan.Step, error) {
+	if !f.roleFirst() || f.Skips("control-plane") || f.Skips("control-plane/"+manager.part) {
+		return nil, nil
 	}
-	part.Late = func(ctx context.Context, f *Facts) ([]plan.Step, error) {
-		if !f.roleFirst() {
-			return nil, nil
-		}
-		pod, err := atOnce(ctx, f)
-		return append([]plan.Step{roleOf(f, c.name, watchPods(newLooker(f))(config.APIServer))}, pod...), err
-	}
-	return part
+	pod, err := staticPod(f, manager.name, manager.build)
+	return append([]plan.Step{roleOf(f, manager.name, watch)}, pod...), err
 }
 
 // roleOf waits until the API server has the role of a component, or has said that it is healthy and so has all that it will. The
-// bindings follow at once, while the component starts.
+// bindings follow at once, while the component starts. Where the kubelet has run for longer than startSoon when the API server serves,
+// there is no wait: on a machine that slow, the component takes longer to start than the API server to make its roles.
 func roleOf(f *Facts, component string, watch watch) plan.Step {
 	role := &rbacv1.ClusterRole{
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
@@ -49,6 +40,11 @@ func roleOf(f *Facts, component string, watch watch) plan.Step {
 		Stall:    stall(f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
 		NeedsAPI: true,
 		Probe: func(ctx context.Context, t *plan.Target) error {
+			if t.Systemd != nil {
+				if u, err := t.Systemd.Unit(ctx, config.KubeletService); err == nil && t.Host.Time().Sub(u.MainStart) > startSoon {
+					return nil
+				}
+			}
 			live, err := t.API.Live(ctx, role)
 			if err == nil && live == nil && api.Check(ctx) != nil {
 				return fmt.Errorf("there is no ClusterRole %s yet", role.Name)

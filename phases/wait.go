@@ -26,7 +26,8 @@ func waitControlPlane() Phase {
 			looks := newLooker(f)
 			watch := watchPods(looks)
 			steps = append(steps, waitComponent(looks, watch, api, "serves", api.Serves))
-			return steps, nil
+			rest, err := startManager(f, watch(config.APIServer))
+			return append(steps, rest...), err
 		},
 		Last: func(_ context.Context, f *Facts) ([]plan.Step, error) {
 			looks := newLooker(f)
