@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"strings"
-	"syscall"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
