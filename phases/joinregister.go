@@ -17,15 +17,12 @@ const registerSoon = 300 * time.Millisecond
 // startSoon is let be: on a machine that is slower, such a pause makes no difference. ctx ends when the node
 // is registered. What is wrong with the kubelet is not for this to say.
 func letRegister(ctx context.Context, t *plan.Target, serves func(context.Context) error) (restarted bool) {
-	if t.Systemd == nil {
-		return false
-	}
-	u, err := t.Systemd.Unit(ctx, config.KubeletService)
-	if err != nil {
+	started := kubeletStarted(ctx, t)
+	if started.IsZero() {
 		return false
 	}
 	var serving time.Time
-	for ctx.Err() == nil && t.Host.Time().Sub(u.MainStart) < startSoon {
+	for ctx.Err() == nil && t.Host.Time().Sub(started) < startSoon {
 		switch err := serves(ctx); {
 		case err != nil:
 			serving = time.Time{}

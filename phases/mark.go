@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
@@ -72,11 +73,20 @@ func ownKubelet(ctx context.Context, t *plan.Target) (own cluster.Kubelet) {
 	if id, err := t.Host.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
 		own.BootID = strings.TrimSpace(string(id))
 	}
-	if t.Systemd == nil {
-		return own
-	}
-	if u, err := t.Systemd.Unit(ctx, config.KubeletService); err == nil && !u.MainStart.After(t.Host.Time()) {
-		own.Started = u.MainStart
+	if started := kubeletStarted(ctx, t); !started.After(t.Host.Time()) {
+		own.Started = started
 	}
 	return own
+}
+
+// kubeletStarted is when the process of the kubelet that runs did. Zero is not known.
+func kubeletStarted(ctx context.Context, t *plan.Target) time.Time {
+	if t.Systemd == nil {
+		return time.Time{}
+	}
+	u, err := t.Systemd.Unit(ctx, config.KubeletService)
+	if err != nil {
+		return time.Time{}
+	}
+	return u.MainStart
 }

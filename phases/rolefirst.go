@@ -40,10 +40,8 @@ func roleOf(f *Facts, component string, watch watch) plan.Step {
 		Stall:    stall(f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
 		NeedsAPI: true,
 		Probe: func(ctx context.Context, t *plan.Target) error {
-			if t.Systemd != nil {
-				if u, err := t.Systemd.Unit(ctx, config.KubeletService); err == nil && t.Host.Time().Sub(u.MainStart) > startSoon {
-					return nil
-				}
+			if started := kubeletStarted(ctx, t); !started.IsZero() && t.Host.Time().Sub(started) > startSoon {
+				return nil
 			}
 			live, err := t.API.Live(ctx, role)
 			if err == nil && live == nil && api.Check(ctx) != nil {

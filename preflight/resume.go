@@ -11,8 +11,8 @@ import (
 )
 
 // Resume says what is this tool's own earlier work, so that init can be run again. The zero value knows it by the manifests
-// of the static pods: a port passes when the component that holds it has a manifest of ours, the kubelet's port when any has
-// or when there is none yet, and etcd's data when etcd's manifest names that directory.
+// of the static pods: a port passes when the component that holds it has a manifest of ours, the kubelet's port when any has, or
+// when there is none yet and the kubelet's credentials are of the CA whose key is here, and etcd's data when etcd's manifest names that directory.
 type Resume struct {
 	// Manifest says whether a static pod's manifest was written by this tool. Nil means: it has the annotation that tells the
 	// hash of the files that the pod mounts.
