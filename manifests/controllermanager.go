@@ -9,6 +9,9 @@ import (
 const (
 	controllerManagerPort = 10257
 	schedulerPort         = 10259
+
+	// allControllers adds to the default ones those for bootstrap tokens.
+	allControllers = "*,bootstrapsigner,tokencleaner"
 )
 
 // ControllerManager is the static pod of kube-controller-manager.
@@ -37,7 +40,7 @@ func (n Node) controllerManagerFlags() *flags {
 	f.add("bind-address", loopback4)
 	f.add("leader-elect", "true")
 	f.add("cluster-name", c.Cluster.ClusterName)
-	f.add("controllers", "*,bootstrapsigner,tokencleaner")
+	f.add("controllers", allControllers)
 	f.add("use-service-account-credentials", "true")
 	if pods := c.Cluster.Networking.PodSubnet; pods != "" {
 		f.add("allocate-node-cidrs", "true")

@@ -23,7 +23,14 @@ func startManager(f *Facts, watch watch) ([]plan.Step, error) {
 		return nil, nil
 	}
 	pod, err := staticPod(f, manager.name, manager.build)
-	return append([]plan.Step{roleOf(f, manager.name, watch)}, pod...), err
+	if err != nil {
+		return nil, err
+	}
+	steps := []plan.Step{roleOf(f, manager.name, watch)}
+	if accounts := controllerAccounts(f, pod); accounts != nil {
+		steps = append([]plan.Step{accounts}, steps...) // the API server makes a pause before it makes its roles
+	}
+	return append(steps, pod...), nil
 }
 
 // roleOf waits until the API server has the role of a component, or has said that it is healthy and so has all that it will. The

@@ -1,0 +1,109 @@
+package phases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/manifests"
+	"github.com/kubewright/kubewright/plan"
+)
+
+// accountsAtOnce is how many requests are under way together.
+const accountsAtOnce = 8
+
+// controllerAccounts makes the ServiceAccounts that the controller manager of a new cluster would make for its controllers, in time for
+// it. It would ask for each whether it is there and make it, one after the other, at no more than twenty requests in a second: before
+// the first controller runs, that takes five seconds, and one second where they are there. nil means that it makes them itself.
+func controllerAccounts(f *Facts, manifest []plan.Step) plan.Step {
+	accounts := manifests.ControllerAccounts(f.Config.Version(), commandOf(manifest))
+	if len(accounts) == 0 {
+		return nil
+	}
+	return plan.Do{
+		Name:     "make the ServiceAccounts of kube-controller-manager's controllers",
+		NeedsAPI: true,
+		Passing:  true, // every cluster has them
+		Optional: true, // it makes those that are missing
+		Done: func(ctx context.Context, t *plan.Target) (bool, error) {
+			missing, err := missingAccounts(ctx, t.API, accounts)
+			if err != nil || len(missing) == 0 {
+				return err == nil, err
+			}
+			return hasLed(ctx, t.API)
+		},
+		Run: func(ctx context.Context, t *plan.Target) error {
+			missing, err := missingAccounts(ctx, t.API, accounts)
+			if err != nil {
+				return err
+			}
+			return applyAll(ctx, t.API, missing)
+		},
+	}
+}
+
+// commandOf is the command line in the manifest that steps write; nil where a patch has made it something else.
+func commandOf(steps []plan.Step) []string {
+	var pod corev1.Pod
+	for _, step := range steps {
+		if file, ok := step.(plan.File); ok && yaml.Unmarshal(file.Data, &pod) == nil && len(pod.Spec.Containers) > 0 {
+			return pod.Spec.Containers[0].Command
+		}
+	}
+	return nil
+}
+
+// missingAccounts are those that the cluster does not have.
+func missingAccounts(ctx context.Context, api plan.API, accounts []*corev1.ServiceAccount) ([]*corev1.ServiceAccount, error) {
+	list, err := api.List(ctx, accounts[0], nil)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	for _, obj := range list {
+		account, err := meta.Accessor(obj)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read a ServiceAccount: %w", err)
+		}
+		there[account.GetName()] = true
+	}
+	var missing []*corev1.ServiceAccount
+	for _, account := range accounts {
+		if !there[account.Name] {
+			missing = append(missing, account)
+		}
+	}
+	return missing, nil
+}
+
+// hasLed says that a controller manager has been at work in the cluster: what it has not made, it does not want.
+func hasLed(ctx context.Context, api plan.API) (bool, error) {
+	lease, err := api.Live(ctx, &coordinationv1.Lease{
+		TypeMeta:   metav1.TypeMeta{APIVersion: coordinationv1.SchemeGroupVersion.String(), Kind: "Lease"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: config.ControllerManager},
+	})
+	return lease != nil, err
+}
+
+func applyAll(ctx context.Context, api plan.API, accounts []*corev1.ServiceAccount) error {
+	errs := make([]error, len(accounts))
+	free := make(chan struct{}, accountsAtOnce)
+	var all sync.WaitGroup
+	for i, account := range accounts {
+		all.Go(func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			_, errs[i] = api.Apply(ctx, account, false)
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
