@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,12 +163,12 @@ func (l *loader) repeated(node *yamlnode.Node, path string) {
 	}
 }
 
-var yamlErrorLine = regexp.MustCompile(`^(?:error converting YAML to JSON: )?(?:yaml: )*(?:unmarshal errors:\n\s*)?(?:line (\d+): )?`)
+var yamlErrorLine = newPattern(`^(?:error converting YAML to JSON: )?(?:yaml: )*(?:unmarshal errors:\n\s*)?(?:line (\d+): )?`)
 
 // syntax records an error of a YAML parser, whose lines count from the start of the document.
 func (l *loader) syntax(c chunk, err error) {
 	text, line := err.Error(), c.line
-	if m := yamlErrorLine.FindStringSubmatch(text); m != nil {
+	if m := yamlErrorLine().FindStringSubmatch(text); m != nil {
 		text = text[len(m[0]):]
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			line = c.line + n - 1

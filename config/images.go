@@ -1,7 +1,5 @@
 package config
 
-import "regexp"
-
 const (
 	// DefaultImageRepository is the registry of the Kubernetes project.
 	DefaultImageRepository = "registry.k8s.io"
@@ -22,7 +20,7 @@ func tagsFor(Version) imageTags {
 }
 
 // Images of a version may hold only these characters (OCI distribution: tags); the plus of a build becomes an underscore.
-var notInTags = regexp.MustCompile(`[^-\w.]`)
+var notInTags = newPattern(`[^-\w.]`)
 
 // Image is the reference of a component's image: kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy, etcd,
 // coredns or pause. An empty string means that there is no such component.
@@ -33,7 +31,7 @@ func (c *Config) Image(component string) string {
 		if c.CI && repository == DefaultImageRepository {
 			repository = ciImageRepository
 		}
-		return repository + "/" + component + ":" + notInTags.ReplaceAllString(c.Cluster.KubernetesVersion, "_")
+		return repository + "/" + component + ":" + notInTags().ReplaceAllString(c.Cluster.KubernetesVersion, "_")
 	case CoreDNS:
 		return c.Cluster.DNS.ImageMeta.or(repository, tags.coreDNS).coreDNS()
 	case Etcd:

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -138,24 +137,24 @@ func checkImageMeta(p *problems, field string, m ImageMeta) {
 	if m.ImageRepository != "" {
 		checkRepository(p, field+".imageRepository", m.ImageRepository)
 	}
-	if m.ImageTag != "" && !tagPattern.MatchString(m.ImageTag) {
+	if m.ImageTag != "" && !tagPattern().MatchString(m.ImageTag) {
 		p.add(field+".imageTag", "%q is not an image tag: use letters, digits, '_', '.' and '-', at most 128; a digest may follow as @sha256:<64 digits>", m.ImageTag)
 	}
 }
 
 // The grammar of image references (OCI distribution, "Pulling manifests"): a host with an optional port and path parts.
 var (
-	tagPattern  = regexp.MustCompile(`^\w[\w.-]{0,127}(@sha256:[0-9a-f]{64})?$`)
-	hostPattern = regexp.MustCompile(`^(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(\.([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[0-9a-fA-F:]+\])(:[0-9]+)?$`)
-	partPattern = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
+	tagPattern  = newPattern(`^\w[\w.-]{0,127}(@sha256:[0-9a-f]{64})?$`)
+	hostPattern = newPattern(`^(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(\.([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[0-9a-fA-F:]+\])(:[0-9]+)?$`)
+	partPattern = newPattern(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 )
 
 func checkRepository(p *problems, field, repository string) {
 	host, rest, _ := strings.Cut(repository, "/")
-	ok := hostPattern.MatchString(host) || partPattern.MatchString(host)
+	ok := hostPattern().MatchString(host) || partPattern().MatchString(host)
 	if rest != "" || strings.HasSuffix(repository, "/") {
 		for part := range strings.SplitSeq(rest, "/") {
-			ok = ok && partPattern.MatchString(part)
+			ok = ok && partPattern().MatchString(part)
 		}
 	}
 	if !ok {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -99,15 +98,15 @@ func (b *BootstrapTokenDiscovery) check(p *problems) {
 }
 
 var (
-	pinPattern  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	pinPattern  = newPattern(`^sha256:[0-9a-f]{64}$`)
+	hashPattern = newPattern(`^[0-9a-f]{64}$`)
 )
 
 func checkPin(p *problems, field, pin string) {
 	switch {
-	case hashPattern.MatchString(pin):
+	case hashPattern().MatchString(pin):
 		p.add(field, "%q: write the kind of hash before it: sha256:%[1]s", pin)
-	case !pinPattern.MatchString(pin):
+	case !pinPattern().MatchString(pin):
 		p.add(field, "%q is no pin; want sha256: and the 64 hexadecimal digits of the SHA-256 of the CA's public key", pin)
 	}
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -102,7 +101,7 @@ func KubeletSkew(controlPlane, kubelet Version) error {
 }
 
 var (
-	labelPattern = regexp.MustCompile(`^(release/|ci/)?(stable|latest)(-[1-9](\.[1-9][0-9]*)?)?$`)
+	labelPattern = newPattern(`^(release/|ci/)?(stable|latest)(-[1-9](\.[1-9][0-9]*)?)?$`)
 	// A CI build is named exactly as ci/v1.38.0-alpha.1.2+abcdef; there is nothing to fetch for it.
 	ciPrefix = "ci/"
 )
@@ -110,7 +109,7 @@ var (
 // IsVersionLabel says that s names a version indirectly ("stable", "stable-1.37", "latest", "ci/latest") or a CI build
 // ("ci/v1.37.0-..."): ResolveLabel makes a version of it.
 func IsVersionLabel(s string) bool {
-	if labelPattern.MatchString(s) {
+	if labelPattern().MatchString(s) {
 		return true
 	}
 	rest, ok := strings.CutPrefix(s, ciPrefix)
@@ -123,7 +122,7 @@ func IsVersionLabel(s string) bool {
 
 // LabelURL is where the text of a label is published; empty when there is nothing to fetch.
 func LabelURL(label string) string {
-	if !labelPattern.MatchString(label) {
+	if !labelPattern().MatchString(label) {
 		return ""
 	}
 	if rest, ok := strings.CutPrefix(label, ciPrefix); ok {
@@ -164,7 +163,7 @@ func ResolveLabel(label, fetched string) (string, error) {
 
 // labelMinor is the minor that a label insists on; 0 for none.
 func labelMinor(label string) int {
-	m := labelPattern.FindStringSubmatch(label)
+	m := labelPattern().FindStringSubmatch(label)
 	if m == nil || m[4] == "" {
 		return 0
 	}

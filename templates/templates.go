@@ -7,6 +7,7 @@ import (
 	"embed"
 	"fmt"
 	"path"
+	"sync"
 	"text/template"
 
 	"github.com/Masterminds/sprig/v3"
@@ -28,13 +29,16 @@ func allowed() template.FuncMap {
 	return some
 }
 
-// parsed holds all templates by the name of their file. They are part of the program: that they parse is tested.
-var parsed = template.Must(template.New("").Funcs(allowed()).Option("missingkey=error").ParseFS(files, "*.tmpl"))
+// parsed holds all templates by the name of their file, from when the first is rendered. They are part of the program: that they parse
+// is tested.
+var parsed = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(allowed()).Option("missingkey=error").ParseFS(files, "*.tmpl"))
+})
 
 // render fills in one template.
 func render(name string, values any) ([]byte, error) {
 	var out bytes.Buffer
-	if err := parsed.ExecuteTemplate(&out, name, values); err != nil {
+	if err := parsed().ExecuteTemplate(&out, name, values); err != nil {
 		return nil, fmt.Errorf("cannot render %s: %w", name, err)
 	}
 	return out.Bytes(), nil
