@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/kubewright/kubewright/cause"
+	"github.com/kubewright/kubewright/cmd/startup"
 	"github.com/kubewright/kubewright/host"
 	"github.com/kubewright/kubewright/phases"
 	"github.com/kubewright/kubewright/plan"
@@ -14,6 +15,7 @@ import (
 
 // begin makes sure that this run may change the machine and that no other one does.
 func (f *runFlags) begin(ctx context.Context, env *Env, h *host.Host, list phases.Command) (unlock func(), err error) {
+	startup.Over() // what comes takes a while
 	if f.dryRun || f.onlyPrints {
 		return func() {}, nil
 	}

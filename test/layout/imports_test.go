@@ -30,8 +30,9 @@ var below = map[string][]string{
 	"preflight":           {"cause", "config", "host", "systemd", "etcd"},
 	"plan":                {"host", "systemd"},
 	"phases":              {"cause", "cluster", "config", "etcd", "host", "host/network", "manifests", "pki", "plan", "preflight", "templates"},
-	"cmd":                 {"cause", "cluster", "cluster/discovery", "config", "etcd", "host", "host/network", "manifests", "phases", "pki", "plan", "preflight", "systemd", "templates", "timeline"},
+	"cmd":                 {"cause", "cluster", "cluster/discovery", "cmd/startup", "config", "etcd", "host", "host/network", "manifests", "phases", "pki", "plan", "preflight", "systemd", "templates", "timeline"},
 	"cmd/kubewright":      {"cmd"},
+	"cmd/startup":         {},
 	"etcd/etcdtest":       {},
 	"host/faults":         {}, // and cmd imports it nowhere but in a program for tests, with a build tag that this test does not set
 	"host/hosttest":       {"host"},
