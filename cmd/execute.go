@@ -78,7 +78,7 @@ func (f *runFlags) execute(ctx context.Context, env *Env, s *session, p plan.Pla
 	}
 	s.target.Progress = out.progress
 	s.target.Warn = func(message string) { out.warn([]string{message}) }
-	r := plan.Runner{Target: s.target, Observer: out.observer()}
+	r := plan.Runner{Target: s.target, Observer: out.observer(p)}
 	if f.elsewhere() {
 		if err := f.makeRoot(); err != nil {
 			return err

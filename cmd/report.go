@@ -88,12 +88,16 @@ func (r *reporter) progress(status string) {
 	}
 }
 
-func (r *reporter) observer() plan.Observer {
-	return r.timeline.observe(plan.Observer{
+func (r *reporter) observer(p plan.Plan) plan.Observer {
+	o := plan.Observer{
 		Begin: func(phase string) { r.live.start(phase) },
 		End:   r.phaseEnd,
 		Step:  r.step,
-	})
+	}
+	if r.json != nil || r.verbose == 0 { // else its steps stand above its line
+		o = wholePhases(p, o)
+	}
+	return r.timeline.observe(o)
 }
 
 func (r *reporter) phaseEnd(phase string, changes int, took time.Duration, err error) {
