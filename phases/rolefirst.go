@@ -17,7 +17,7 @@ func (f *Facts) roleFirst() bool {
 	return f.Whole && f.Joining == nil && !f.Skips("wait-control-plane")
 }
 
-// startManager starts it.
+// startManager starts it, and makes the ServiceAccounts that it needs while it starts.
 func startManager(f *Facts, watch watch) ([]plan.Step, error) {
 	if !f.roleFirst() || f.Skips("control-plane") || f.Skips("control-plane/"+manager.part) {
 		return nil, nil
@@ -26,11 +26,11 @@ func startManager(f *Facts, watch watch) ([]plan.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps := []plan.Step{roleOf(f, manager.name, watch)}
+	steps := append([]plan.Step{roleOf(f, manager.name, watch)}, pod...)
 	if accounts := controllerAccounts(f, pod); accounts != nil {
-		steps = append([]plan.Step{accounts}, steps...) // the API server makes a pause before it makes its roles
+		steps = append(steps, accounts)
 	}
-	return append(steps, pod...), nil
+	return steps, nil
 }
 
 // roleOf waits until the API server has the role of a component, or has said that it is healthy and so has all that it will. The
