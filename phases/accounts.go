@@ -22,7 +22,8 @@ const accountsAtOnce = 8
 
 // controllerAccounts makes the ServiceAccounts that the controller manager of a new cluster would make for its controllers, in time for
 // it. It would ask for each whether it is there and make it, one after the other, at no more than twenty requests in a second: before
-// the first controller runs, that takes five seconds, and one second where they are there. nil means that it makes them itself.
+// the first controller runs, that takes five seconds, and one second where they are there. A machine that starts slowly does not send
+// so many, and has better things to do then. nil means that it makes them itself.
 func controllerAccounts(f *Facts, manifest []plan.Step) plan.Step {
 	accounts := manifests.ControllerAccounts(f.Config.Version(), commandOf(manifest))
 	if len(accounts) == 0 {
@@ -34,6 +35,9 @@ func controllerAccounts(f *Facts, manifest []plan.Step) plan.Step {
 		Passing:  true, // every cluster has them
 		Optional: true, // it makes those that are missing
 		Done: func(ctx context.Context, t *plan.Target) (bool, error) {
+			if startsSlowly(ctx, t) {
+				return true, nil
+			}
 			missing, err := missingAccounts(ctx, t.API, accounts)
 			if err != nil || len(missing) == 0 {
 				return err == nil, err

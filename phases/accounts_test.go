@@ -11,10 +11,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host/hosttest"
 	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/plan"
 	"github.com/kubewright/kubewright/plan/plantest"
+	"github.com/kubewright/kubewright/systemd"
+	"github.com/kubewright/kubewright/systemd/systemdtest"
 )
 
 // theAccounts is the step of a plan with the usual command line.
@@ -32,7 +35,8 @@ func theAccounts(t *testing.T) plan.Step {
 	return step
 }
 
-// TestControllerAccounts: in a new cluster those that are missing are made; where a controller manager has led, none is.
+// TestControllerAccounts: in a new cluster those that are missing are made; where a controller manager has led, and on a machine that
+// starts slowly, none is.
 func TestControllerAccounts(t *testing.T) {
 	count := func(api *plantest.API) (n int) {
 		for _, name := range api.Names() {
@@ -69,6 +73,14 @@ func TestControllerAccounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c, err := step.Diff(t.Context(), &plan.Target{API: led}); err != nil || c.Kind != plan.Same {
+		t.Errorf("%v, %v", c, err)
+	}
+
+	slow := &plan.Target{Host: hosttest.New(t), Systemd: systemdtest.New(), API: plantest.NewAPI()}
+	slow.Systemd.(*systemdtest.Fake).Set(systemd.Unit{
+		Name: config.KubeletService, ActiveState: "active", MainStart: slow.Host.Time().Add(-2 * startSoon),
+	})
+	if c, err := step.Diff(t.Context(), slow); err != nil || c.Kind != plan.Same {
 		t.Errorf("%v, %v", c, err)
 	}
 }

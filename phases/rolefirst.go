@@ -34,8 +34,8 @@ func startManager(f *Facts, watch watch) ([]plan.Step, error) {
 }
 
 // roleOf waits until the API server has the role of a component, or has said that it is healthy and so has all that it will. The
-// bindings follow at once, while the component starts. Where the kubelet has run for longer than startSoon when the API server serves,
-// there is no wait: on a machine that slow, the component takes longer to start than the API server to make its roles.
+// bindings follow at once, while the component starts. On a machine that starts slowly there is no wait: there, the component takes longer
+// to start than the API server to make its roles.
 func roleOf(f *Facts, component string, watch watch) plan.Step {
 	role := &rbacv1.ClusterRole{
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
@@ -47,7 +47,7 @@ func roleOf(f *Facts, component string, watch watch) plan.Step {
 		Stall:    stall(f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
 		NeedsAPI: true,
 		Probe: func(ctx context.Context, t *plan.Target) error {
-			if started := kubeletStarted(ctx, t); !started.IsZero() && t.Host.Time().Sub(started) > startSoon {
+			if startsSlowly(ctx, t) {
 				return nil
 			}
 			live, err := t.API.Live(ctx, role)
@@ -58,4 +58,10 @@ func roleOf(f *Facts, component string, watch watch) plan.Step {
 		},
 		Watch: watch,
 	}
+}
+
+// startsSlowly says that the kubelet has run for longer than startSoon while the API server has only begun to serve.
+func startsSlowly(ctx context.Context, t *plan.Target) bool {
+	started := kubeletStarted(ctx, t)
+	return !started.IsZero() && t.Host.Time().Sub(started) > startSoon
 }
