@@ -1,6 +1,6 @@
-// Package startup spares the program a garbage collection while its packages prepare, which is a fifth of the time of a command like
-// version. What they make stays, so there is little to collect. It imports next to nothing, so that the order of the Go specification
-// (packages by import path, each after what it imports) puts it before the packages that make much.
+// Package startup spares the program a garbage collection while its packages prepare. They take four megabytes, which is just enough for
+// one, and it is a fifth of the time of a command like version. Importing it does it: as it imports next to nothing itself, the Go
+// specification (packages by import path, each after what it imports) puts it before the packages that take most.
 package startup
 
 import (
