@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"math"
+	"sync"
 	"text/template"
 )
 
@@ -50,7 +51,7 @@ func SVG(list ...*Timeline) ([]byte, error) {
 		d.Ticks = append(d.Ticks, drawnTick{X: scale(at), Text: fmt.Sprintf("%g s", math.Round(at*1000)/1000)})
 	}
 	var out bytes.Buffer
-	if err := picture.Execute(&out, d); err != nil {
+	if err := picture().Execute(&out, d); err != nil {
 		return nil, fmt.Errorf("cannot draw the timeline: %w", err)
 	}
 	return out.Bytes(), nil
@@ -142,7 +143,9 @@ type (
 //go:embed timeline.svg.tmpl
 var source string
 
-// picture is part of the program: that it parses is tested.
-var picture = template.Must(template.New("svg").Funcs(template.FuncMap{
-	"add": func(a, b float64) float64 { return round(a + b) },
-}).Option("missingkey=error").Parse(source))
+// picture is part of the program: that it parses is tested. It is parsed for the first drawing.
+var picture = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("svg").Funcs(template.FuncMap{
+		"add": func(a, b float64) float64 { return round(a + b) },
+	}).Option("missingkey=error").Parse(source))
+})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -13,15 +14,15 @@ import (
 
 // link is a network link by name and by kind: a link of another kind that happens to have the name is not ours.
 type link struct {
-	name *regexp.Regexp
+	name func() *regexp.Regexp // compiled when it is first asked for: few commands look at links
 	kind string
 }
 
 func named(kind string, name string) link {
-	return link{regexp.MustCompile("^" + name + "$"), kind}
+	return link{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^" + name + "$") }), kind}
 }
 
-func (l link) is(name, kind string) bool { return kind == l.kind && l.name.MatchString(name) }
+func (l link) is(name, kind string) bool { return kind == l.kind && l.name().MatchString(name) }
 
 // kubeLinks are made by Kubernetes itself, besides ipvsLink.
 var kubeLinks = []link{

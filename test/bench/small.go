@@ -17,7 +17,7 @@ type Small struct {
 }
 
 // versions is how often the command version is run.
-const versions = 20
+const versions = 50
 
 // MeasureSmall measures the programs on this host.
 func MeasureSmall(b *bed.Builder) (Small, error) {
