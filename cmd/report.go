@@ -94,7 +94,7 @@ func (r *reporter) observer(p plan.Plan) plan.Observer {
 		End:   r.phaseEnd,
 		Step:  r.step,
 	}
-	if r.json != nil || r.verbose == 0 { // else its steps stand above its line
+	if r.json == nil && r.verbose == 0 { // machines want to know what was when; with -v the steps stand above their line
 		o = wholePhases(p, o)
 	}
 	return r.timeline.observe(o)

@@ -6,8 +6,8 @@ import (
 	"github.com/kubewright/kubewright/plan"
 )
 
-// wholePhases tells of each phase once, with its time and its changes in all: a whole command does some in parts, between others. One
-// that fails is told of at once.
+// wholePhases tells people of each phase once, with its time and its changes in all: a whole command does some in parts, between others.
+// One that fails is told of at once.
 func wholePhases(p plan.Plan, o plan.Observer) plan.Observer {
 	type sum struct {
 		left, changes int
