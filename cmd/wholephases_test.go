@@ -27,6 +27,8 @@ func TestWholePhases(t *testing.T) {
 		{"one between them fails", []part{{"certs", nil}, {"kubelet-start", broken}}, []string{"kubelet-start 1 1s broken"}},
 		{"it goes on after a failure", []part{{"certs", broken}, {"kubelet-start", nil}, {"certs", nil}},
 			[]string{"certs 1 1s broken", "kubelet-start 1 1s <nil>", "certs 1 1s <nil>"}},
+		{"more parts than were planned", []part{{"certs", nil}, {"certs", nil}, {"certs", nil}}, []string{"certs 2 2s <nil>", "certs 1 1s <nil>"}},
+		{"a phase that was not planned", []part{{"addon", nil}, {"addon", nil}}, []string{"addon 1 1s <nil>", "addon 1 1s <nil>"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string
