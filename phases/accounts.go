@@ -2,15 +2,12 @@ package phases
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/manifests"
@@ -49,17 +46,19 @@ func controllerAccounts(f *Facts, manifest []plan.Step) plan.Step {
 			if err != nil {
 				return err
 			}
-			return applyAll(ctx, t.API, missing)
+			return eachAtOnce(len(missing), accountsAtOnce, func(i int) error {
+				_, err := t.API.Apply(ctx, missing[i], false)
+				return err
+			})
 		},
 	}
 }
 
 // commandOf is the command line in the manifest that steps write; nil where a patch has made it something else.
 func commandOf(steps []plan.Step) []string {
-	var pod corev1.Pod
 	for _, step := range steps {
-		if file, ok := step.(plan.File); ok && yaml.Unmarshal(file.Data, &pod) == nil && len(pod.Spec.Containers) > 0 {
-			return pod.Spec.Containers[0].Command
+		if file, ok := step.(plan.File); ok && !file.Dir {
+			return commandLine(podOf(file.Data))
 		}
 	}
 	return nil
@@ -95,19 +94,4 @@ func hasLed(ctx context.Context, api plan.API) (bool, error) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: config.ControllerManager},
 	})
 	return lease != nil, err
-}
-
-func applyAll(ctx context.Context, api plan.API, accounts []*corev1.ServiceAccount) error {
-	errs := make([]error, len(accounts))
-	free := make(chan struct{}, accountsAtOnce)
-	var all sync.WaitGroup
-	for i, account := range accounts {
-		all.Go(func() {
-			free <- struct{}{}
-			defer func() { <-free }()
-			_, errs[i] = api.Apply(ctx, account, false)
-		})
-	}
-	all.Wait()
-	return errors.Join(errs...)
 }

@@ -101,8 +101,14 @@ func serviceAccountOf(t *testing.T, name string) runtime.Object {
 // TestControllerAccountsPatched: a patch decides like a flag what the controller manager runs, and one that leaves no container is none
 // of this step's business.
 func TestControllerAccountsPatched(t *testing.T) {
+	const usual = "spec: {containers: [{command: [kube-controller-manager, '--controllers=*,bootstrapsigner,tokencleaner', " +
+		"--use-service-account-credentials=true"
+	if controllerAccounts(facts(t, hosttest.New(t), minimal), []plan.Step{plan.File{Data: []byte(usual + "]}]}")}}) == nil {
+		t.Error("none for the usual command line")
+	}
 	for _, data := range []string{
-		"spec: {containers: [{command: [kube-controller-manager, --controllers=*]}]}", "spec: {}", "[",
+		"spec: {containers: [{command: [kube-controller-manager, --controllers=*]}]}",
+		usual + "], args: [--controllers=*]}]}", "spec: {}", "[",
 	} {
 		if step := controllerAccounts(facts(t, hosttest.New(t), minimal), []plan.Step{plan.File{Data: []byte(data)}}); step != nil {
 			t.Errorf("%s: %s", data, step)

@@ -99,6 +99,14 @@ func etcdOnDisk(h *host.Host) *corev1.Pod {
 	return podOf(data)
 }
 
+// commandLine is what a static pod runs, with the arguments that may stand apart; nil where there is no pod.
+func commandLine(pod *corev1.Pod) []string {
+	if pod == nil {
+		return nil
+	}
+	return slices.Concat(pod.Spec.Containers[0].Command, pod.Spec.Containers[0].Args)
+}
+
 // podOf is the pod of a manifest; nil when it is none.
 func podOf(manifest []byte) *corev1.Pod {
 	pod := &corev1.Pod{}

@@ -2,10 +2,8 @@ package phases
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host"
@@ -77,18 +75,10 @@ func endPods(name string, which func(host.Pod) bool) plan.Do {
 // removePods ends pods at the same time: each may take ten seconds to end by itself.
 func removePods(ctx context.Context, runtime host.Runtime, pods []host.Pod) error {
 	const atOnce = 16
-	errs := make([]error, len(pods))
-	var all sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
-	for i, pod := range pods {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			if err := runtime.RemovePod(ctx, pod.ID); err != nil {
-				errs[i] = fmt.Errorf("%s/%s: %w", pod.Namespace, pod.Name, err)
-			}
-		})
-	}
-	all.Wait()
-	return errors.Join(errs...)
+	return eachAtOnce(len(pods), atOnce, func(i int) error {
+		if err := runtime.RemovePod(ctx, pods[i].ID); err != nil {
+			return fmt.Errorf("%s/%s: %w", pods[i].Namespace, pods[i].Name, err)
+		}
+		return nil
+	})
 }

@@ -49,8 +49,7 @@ func restartReader(f *Facts, component string) ([]plan.Step, error) {
 	if pod == nil {
 		return nil, fmt.Errorf("cannot use %s: it is no manifest of a static pod; bring the right one, or leave the components alone with --no-restart", path)
 	}
-	first := pod.Spec.Containers[0]
-	files := manifests.FilesOf(slices.Concat(first.Command, first.Args))
+	files := manifests.FilesOf(commandLine(pod))
 	if !r.renews(files) {
 		return nil, nil
 	}
