@@ -17,6 +17,7 @@ import (
 	"github.com/kubewright/kubewright/cluster"
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/etcd"
+	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/phases"
 )
 
@@ -68,12 +69,7 @@ func (f *resetFlags) etcdMember(ctx context.Context, s *session) (*phases.EtcdMe
 
 // knownOfEtcd is what the manifest says of the member and the others, and the API of them all.
 func (f *resetFlags) knownOfEtcd(ctx context.Context, s *session, pod *corev1.Pod, dataDir string) (etcd.Known, error) {
-	args := map[string]string{}
-	for _, word := range slices.Concat(pod.Spec.Containers[0].Command, pod.Spec.Containers[0].Args) {
-		if name, value, ok := strings.Cut(strings.TrimLeft(word, "-"), "="); ok {
-			args[name] = value
-		}
-	}
+	args := manifests.FlagsOf(slices.Concat(pod.Spec.Containers[0].Command, pod.Spec.Containers[0].Args))
 	k := etcd.Known{
 		Name: args["name"], PeerURL: args["initial-advertise-peer-urls"],
 		Seeds: strings.Split(cmp.Or(args["advertise-client-urls"], args["listen-client-urls"]), ","),

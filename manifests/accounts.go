@@ -1,8 +1,6 @@
 package manifests
 
 import (
-	"strings"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubewright/kubewright/config"
@@ -60,11 +58,7 @@ var controllerAccounts = []struct {
 // controllers when it starts for the first time in a cluster. There are none where the command line chooses the controllers otherwise
 // than by default: the component makes those that it needs.
 func ControllerAccounts(v config.Version, command []string) []*corev1.ServiceAccount {
-	chosen := map[string]string{}
-	for _, arg := range command {
-		name, value, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		chosen[name] = value
-	}
+	chosen := FlagsOf(command)
 	_, gates := chosen["feature-gates"]
 	_, emulated := chosen["emulated-version"]
 	if gates || emulated || chosen["controllers"] != allControllers || chosen["use-service-account-credentials"] != "true" {

@@ -31,6 +31,16 @@ var fileFlags = []string{
 	"service-account-signing-key-file", "tls-cert-file", "tls-private-key-file", "trusted-ca-file",
 }
 
+// FlagsOf are the flags of a command line by their names, with the last value of each. One whose value is a word of its own has none.
+func FlagsOf(command []string) map[string]string {
+	flags := map[string]string{}
+	for _, arg := range command {
+		name, value, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		flags[name] = value
+	}
+	return flags
+}
+
 // FilesOf are the certificates, keys and kubeconfigs that a component with this command line reads, sorted.
 func FilesOf(command []string) []string {
 	var paths []string
