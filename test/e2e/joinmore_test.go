@@ -42,10 +42,11 @@ func voters(t *testing.T, m *bed.Machine, want int) {
 }
 
 // etcdMembers waits until etcd's list of members has these words so often: started and unstarted for what they are, true for learners
-// and false for those that vote. It asks the etcd of a machine.
+// and false for those that vote. It asks the etcd of a machine. It is patient: a kubelet whose API server has lost etcd's quorum looks
+// at its manifests only when it has given up to delete the mirror pod, after 34 seconds each time.
 func etcdMembers(t *testing.T, m *bed.Machine, want map[string]int) {
 	t.Helper()
-	eventually(t, time.Minute, func() string {
+	eventually(t, 3*time.Minute, func() string {
 		out, ok := kubectl(m, "-n", "kube-system", "exec", "etcd-"+m.Name, "--", "etcdctl", "--endpoints=https://127.0.0.1:2379",
 			"--cacert=/etc/kubernetes/pki/etcd/ca.crt", "--cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt",
 			"--key=/etc/kubernetes/pki/etcd/healthcheck-client.key", "member", "list")
