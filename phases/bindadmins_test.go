@@ -18,7 +18,7 @@ func TestAdminsAreBoundFirst(t *testing.T) {
 		change      func(*Facts)
 		want        string // "phase: the step before which they are bound"; empty for nowhere
 	}{
-		{"init", "", without(), "wait-control-plane: wait until kube-apiserver has the role of kube-controller-manager"},
+		{"init", "", without(), "wait-control-plane: give kube-controller-manager its role"},
 		{"without waiting", "", without("wait-control-plane"), "upload-config: ConfigMap kube-system/kubeadm-config"},
 		{"without upload-config", "", without("wait-control-plane", "upload-config"), "bootstrap-token: Secret kube-system/bootstrap-token-abcdef"},
 		{"without more", "", without("wait-control-plane", "upload-config", "mark-control-plane", "bootstrap-token"), "addon: ServiceAccount kube-system/coredns"},

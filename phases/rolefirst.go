@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/kubewright/kubewright/config"
+	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/plan"
 )
 
@@ -17,7 +15,7 @@ func (f *Facts) roleFirst() bool {
 	return f.Whole && f.Joining == nil && !f.Skips("wait-control-plane")
 }
 
-// startManager starts it, and makes the ServiceAccounts that it needs while it starts.
+// startManager gives it its role and starts it, and makes the ServiceAccounts that it needs while it starts.
 func startManager(f *Facts, watch watch) ([]plan.Step, error) {
 	if !f.roleFirst() || f.Skips("control-plane") || f.Skips("control-plane/"+manager.part) {
 		return nil, nil
@@ -26,24 +24,53 @@ func startManager(f *Facts, watch watch) ([]plan.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps := append([]plan.Step{roleOf(f, manager.name, watch)}, pod...)
+	steps := append([]plan.Step{managerRole(f), roleWait(f, watch)}, pod...)
 	if accounts := controllerAccounts(f, pod); accounts != nil {
 		steps = append(steps, accounts)
 	}
 	return steps, nil
 }
 
-// roleOf waits until the API server has the role of a component, or has said that it is healthy and so has all that it will. The
-// bindings follow at once, while the component starts. On a machine that starts slowly there is no wait: there, the component takes longer
-// to start than the API server to make its roles.
-func roleOf(f *Facts, component string, watch watch) plan.Step {
-	role := &rbacv1.ClusterRole{
-		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
-		ObjectMeta: metav1.ObjectMeta{Name: "system:" + component},
+// managerRole makes the role of the controller manager a second before the API server would. Only super-admin.conf may do so: nobody
+// else may give rights that he does not have yet. A machine that starts slowly does without: there, the component takes longer to start
+// than the API server to make its roles.
+func managerRole(f *Facts) plan.Step {
+	objects := manifests.ControllerManagerRole()
+	return plan.Do{
+		Name:     "give kube-controller-manager its role",
+		NeedsAPI: true,
+		Passing:  true, // every cluster has it
+		Optional: true, // the API server makes it
+		Done: func(ctx context.Context, t *plan.Target) (bool, error) {
+			if _, err := f.Client(f.superAdminPath()); err != nil || startsSlowly(ctx, t) {
+				return true, nil
+			}
+			for _, object := range objects {
+				if live, err := t.API.Live(ctx, object); err != nil || live == nil {
+					return false, err
+				}
+			}
+			return true, nil
+		},
+		Run: func(ctx context.Context, t *plan.Target) error {
+			return eachAtOnce(len(objects), len(objects), func(i int) error {
+				live, err := t.API.Live(ctx, objects[i])
+				if err == nil && live == nil {
+					_, err = t.API.Apply(ctx, objects[i], false)
+				}
+				return err
+			})
+		},
 	}
+}
+
+// roleWait waits until the controller manager has its role, or the API server has said that it is healthy and so has all that it will.
+// The binding follows at once, while the component starts. On a machine that starts slowly there is no wait.
+func roleWait(f *Facts, watch watch) plan.Step {
+	role := manifests.ControllerManagerRole()[0]
 	api := probes(f)[0]
 	return plan.Wait{
-		For:      "kube-apiserver has the role of " + component,
+		For:      "kube-apiserver has the role of kube-controller-manager",
 		Stall:    stall(f.Config, func(t *config.Timeouts) timeout { return t.ControlPlaneComponentHealthCheck }),
 		NeedsAPI: true,
 		Probe: func(ctx context.Context, t *plan.Target) error {
@@ -52,7 +79,7 @@ func roleOf(f *Facts, component string, watch watch) plan.Step {
 			}
 			live, err := t.API.Live(ctx, role)
 			if err == nil && live == nil && api.Check(ctx) != nil {
-				return fmt.Errorf("there is no ClusterRole %s yet", role.Name)
+				return fmt.Errorf("there is no ClusterRole %s yet", manifests.ManagerRole)
 			}
 			return err
 		},

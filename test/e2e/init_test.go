@@ -31,6 +31,7 @@ func TestInit(t *testing.T) {
 		{"again is a no-op", func(t *testing.T) { checkAgain(t, m) }},
 		{"tokens", func(t *testing.T) { checkTokens(t, m) }},
 		{"configuration", func(t *testing.T) { checkConfig(t, m) }},
+		{"role of the controller manager", func(t *testing.T) { checkManagerRole(t, m) }},
 		{"accounts of controllers", func(t *testing.T) { checkAccounts(t, m) }},
 		{"static pods", func(t *testing.T) { checkStaticPods(t, m) }},
 		{"workload", func(t *testing.T) { checkWorkload(t, m) }},
