@@ -2,10 +2,8 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -61,19 +59,12 @@ func (f *imageFlags) pull(ctx context.Context, env *Env, refs []string, atOnce i
 	defer runtime.Close()
 	out := newReporter(env, runFlags{output: output})
 	out.live.start("pulling images")
-	failed, pulled := make([]error, len(refs)), make([]bool, len(refs))
-	slots := make(chan struct{}, atOnce)
-	var group sync.WaitGroup
-	for n, ref := range refs {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			pulled[n], failed[n] = pullImage(ctx, &plan.Target{Host: h, Runtime: runtime, Progress: out.progress}, out, ref)
-		})
-	}
-	group.Wait()
-	err = out.finish(errors.Join(failed...))
-	if err == nil {
+	pulled := make([]bool, len(refs))
+	err = plan.EachAtOnce(len(refs), atOnce, func(n int) (err error) {
+		pulled[n], err = pullImage(ctx, &plan.Target{Host: h, Runtime: runtime, Progress: out.progress}, out, refs[n])
+		return err
+	})
+	if err = out.finish(err); err == nil {
 		out.result(len(slices.DeleteFunc(pulled, func(now bool) bool { return !now })), event{})
 	}
 	return err

@@ -46,7 +46,7 @@ func controllerAccounts(f *Facts, manifest []plan.Step) plan.Step {
 			if err != nil {
 				return err
 			}
-			return eachAtOnce(len(missing), accountsAtOnce, func(i int) error {
+			return plan.EachAtOnce(len(missing), accountsAtOnce, func(i int) error {
 				_, err := t.API.Apply(ctx, missing[i], false)
 				return err
 			})

@@ -75,7 +75,7 @@ func endPods(name string, which func(host.Pod) bool) plan.Do {
 // removePods ends pods at the same time: each may take ten seconds to end by itself.
 func removePods(ctx context.Context, runtime host.Runtime, pods []host.Pod) error {
 	const atOnce = 16
-	return eachAtOnce(len(pods), atOnce, func(i int) error {
+	return plan.EachAtOnce(len(pods), atOnce, func(i int) error {
 		if err := runtime.RemovePod(ctx, pods[i].ID); err != nil {
 			return fmt.Errorf("%s/%s: %w", pods[i].Namespace, pods[i].Name, err)
 		}

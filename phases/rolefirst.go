@@ -53,7 +53,7 @@ func managerRole(f *Facts) plan.Step {
 			return true, nil
 		},
 		Run: func(ctx context.Context, t *plan.Target) error {
-			return eachAtOnce(len(objects), len(objects), func(i int) error {
+			return plan.EachAtOnce(len(objects), len(objects), func(i int) error {
 				live, err := t.API.Live(ctx, objects[i])
 				if err == nil && live == nil {
 					_, err = t.API.Apply(ctx, objects[i], false)

@@ -1,12 +1,12 @@
-package phases
+package plan
 
 import (
 	"errors"
 	"sync"
 )
 
-// eachAtOnce does n things, at most atOnce of them at the same time, and returns the errors in their order.
-func eachAtOnce(n, atOnce int, do func(i int) error) error {
+// EachAtOnce does n things, at most atOnce of them at the same time, and returns their errors, joined in their order.
+func EachAtOnce(n, atOnce int, do func(i int) error) error {
 	errs := make([]error, n)
 	slots := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
