@@ -16,15 +16,15 @@ func certs() Phase {
 	ph := Phase{Name: "certs", About: "Generate the certificates and keys", First: certDirs}
 	for _, row := range pki.Certificates() {
 		part := Phase{Name: row.Name, About: row.About, Flags: certFlags(row.Name)}
-		ph.Sub = append(ph.Sub, withRow(part, row.Name))
+		ph.Sub = append(ph.Sub, withRow(part, row))
 	}
 	return ph
 }
 
-// withRow makes the files of a row the steps of a part. What the kubelet reads when it starts comes first.
-func withRow(part Phase, row string) Phase {
-	steps := func(_ context.Context, f *Facts) ([]plan.Step, error) { return pkiSteps(f, row) }
-	if row == "ca" || row == "kubelet" {
+// withRow makes the files of a row the steps of a part.
+func withRow(part Phase, row pki.Row) Phase {
+	steps := func(_ context.Context, f *Facts) ([]plan.Step, error) { return pkiSteps(f, row.Name) }
+	if row.First {
 		part.First = steps
 	} else {
 		part.Steps = steps

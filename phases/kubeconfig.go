@@ -11,7 +11,7 @@ func kubeconfig() Phase {
 		if row.Name == "kubelet" {
 			flags = append(flags, "node-name")
 		}
-		ph.Sub = append(ph.Sub, withRow(Phase{Name: row.Name, About: row.About, Flags: flags}, row.Name))
+		ph.Sub = append(ph.Sub, withRow(Phase{Name: row.Name, About: row.About, Flags: flags}, row))
 	}
 	return ph
 }

@@ -12,6 +12,8 @@ import (
 // Row is one line of a table: a certificate, or a kubeconfig. Its name is the name of its phase.
 type Row struct {
 	Name, About string
+	// First is what the kubelet reads when it starts: a whole init makes it before that, and the others while it starts.
+	First bool
 
 	base     string // of a certificate: its path below certificatesDir, without suffix
 	ca       string // the row of the signer; empty means self-signed
@@ -40,7 +42,7 @@ const kubeletRow = "kubelet"
 // Certificates is the certificate table, in the order of kubeadm's phases: signers before those that they sign.
 func Certificates() []Row {
 	return []Row{
-		{Name: "ca", About: "Generate the CA of the cluster", base: "ca", cn: always("kubernetes")},
+		{Name: "ca", About: "Generate the CA of the cluster", First: true, base: "ca", cn: always("kubernetes")},
 		{Name: "apiserver", About: "Generate the serving certificate of the API server",
 			base: "apiserver", ca: "ca", cn: always("kube-apiserver"), usages: server, sans: apiServerNames},
 		{Name: "apiserver-kubelet-client", About: "Generate the API server's client certificate for kubelets",
@@ -69,8 +71,8 @@ func Kubeconfigs() []Row {
 			user: "kubernetes-admin", cn: always("kubernetes-admin"), org: []string{"kubeadm:cluster-admins"}, usages: client},
 		{Name: "super-admin", About: "Generate a kubeconfig that goes round RBAC, for emergencies", file: "super-admin.conf", ca: "ca",
 			endpoint: shared, user: "kubernetes-super-admin", cn: always("kubernetes-super-admin"), org: []string{"system:masters"}, usages: client},
-		{Name: kubeletRow, About: "Generate the kubelet's kubeconfig, for this node only", file: "kubelet.conf", ca: "ca",
-			endpoint: local, cn: kubeletUser, org: []string{"system:nodes"}, usages: client},
+		{Name: kubeletRow, About: "Generate the kubelet's kubeconfig, for this node only", First: true, file: "kubelet.conf",
+			ca: "ca", endpoint: local, cn: kubeletUser, org: []string{"system:nodes"}, usages: client},
 		{Name: "controller-manager", About: "Generate the controller manager's kubeconfig", file: "controller-manager.conf", ca: "ca",
 			endpoint: local, user: "system:kube-controller-manager", cn: always("system:kube-controller-manager"), usages: client},
 		{Name: "scheduler", About: "Generate the scheduler's kubeconfig", file: "scheduler.conf", ca: "ca",
