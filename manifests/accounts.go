@@ -19,7 +19,7 @@ var controllerAccounts = []struct {
 	{"cronjob-controller", 0},
 	{"daemon-set-controller", 0},
 	{"deployment-controller", 0},
-	{"device-taint-eviction-controller", 37},
+	{"device-taint-eviction-controller", 0},
 	{"disruption-controller", 0},
 	{"endpoint-controller", 0},
 	{"endpointslice-controller", 0},
