@@ -53,13 +53,16 @@ func managerRole(f *Facts) plan.Step {
 			return true, nil
 		},
 		Run: func(ctx context.Context, t *plan.Target) error {
-			return plan.EachAtOnce(len(objects), len(objects), func(i int) error {
-				live, err := t.API.Live(ctx, objects[i])
+			for _, object := range objects {
+				live, err := t.API.Live(ctx, object)
 				if err == nil && live == nil {
-					_, err = t.API.Apply(ctx, objects[i], false)
+					_, err = t.API.Apply(ctx, object, false)
 				}
-				return err
-			})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 }
