@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -69,7 +68,7 @@ func (f *resetFlags) etcdMember(ctx context.Context, s *session) (*phases.EtcdMe
 
 // knownOfEtcd is what the manifest says of the member and the others, and the API of them all.
 func (f *resetFlags) knownOfEtcd(ctx context.Context, s *session, pod *corev1.Pod, dataDir string) (etcd.Known, error) {
-	args := manifests.FlagsOf(slices.Concat(pod.Spec.Containers[0].Command, pod.Spec.Containers[0].Args))
+	args := manifests.FlagsOf(phases.CommandLine(pod))
 	k := etcd.Known{
 		Name: args["name"], PeerURL: args["initial-advertise-peer-urls"],
 		Seeds: strings.Split(cmp.Or(args["advertise-client-urls"], args["listen-client-urls"]), ","),

@@ -58,7 +58,7 @@ func controllerAccounts(f *Facts, manifest []plan.Step) plan.Step {
 func commandOf(steps []plan.Step) []string {
 	for _, step := range steps {
 		if file, ok := step.(plan.File); ok && !file.Dir {
-			return commandLine(podOf(file.Data))
+			return CommandLine(podOf(file.Data))
 		}
 	}
 	return nil

@@ -49,7 +49,7 @@ func dirOf(pod *corev1.Pod, flag string) string {
 	}
 	inside := ""
 	c := pod.Spec.Containers[0]
-	for words := commandLine(pod); len(words) > 0; words = words[1:] {
+	for words := CommandLine(pod); len(words) > 0; words = words[1:] {
 		name, value, joined := strings.Cut(strings.TrimPrefix(words[0], "-"), "=")
 		switch {
 		case strings.TrimPrefix(name, "-") != flag:

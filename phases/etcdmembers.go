@@ -64,28 +64,15 @@ func InitialCluster(h *host.Host, members []etcd.Member, lost bool, name, peerUR
 }
 
 func initialClusterOnDisk(h *host.Host) []manifests.EtcdMember {
-	pod := etcdOnDisk(h)
-	if pod == nil {
+	flags := manifests.FlagsOf(CommandLine(etcdOnDisk(h)))
+	if flags["initial-cluster-state"] != "existing" {
 		return nil
 	}
-	existing := false
 	var list []manifests.EtcdMember
-	for _, arg := range pod.Spec.Containers[0].Command {
-		if arg == "--initial-cluster-state=existing" {
-			existing = true
+	for _, member := range strings.Split(flags["initial-cluster"], ",") {
+		if name, url, ok := strings.Cut(member, "="); ok {
+			list = append(list, manifests.EtcdMember{Name: name, PeerURL: url})
 		}
-		text, ok := strings.CutPrefix(arg, "--initial-cluster=")
-		if !ok {
-			continue
-		}
-		for _, member := range strings.Split(text, ",") {
-			if name, url, ok := strings.Cut(member, "="); ok {
-				list = append(list, manifests.EtcdMember{Name: name, PeerURL: url})
-			}
-		}
-	}
-	if !existing {
-		return nil
 	}
 	return list
 }
@@ -99,8 +86,8 @@ func etcdOnDisk(h *host.Host) *corev1.Pod {
 	return podOf(data)
 }
 
-// commandLine is what a static pod runs, with the arguments that may stand apart; nil where there is no pod.
-func commandLine(pod *corev1.Pod) []string {
+// CommandLine is what a static pod runs, with the arguments that may stand apart; nil where there is no pod.
+func CommandLine(pod *corev1.Pod) []string {
 	if pod == nil {
 		return nil
 	}

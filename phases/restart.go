@@ -49,7 +49,7 @@ func restartReader(f *Facts, component string) ([]plan.Step, error) {
 	if pod == nil {
 		return nil, fmt.Errorf("cannot use %s: it is no manifest of a static pod; bring the right one, or leave the components alone with --no-restart", path)
 	}
-	files := manifests.FilesOf(commandLine(pod))
+	files := manifests.FilesOf(CommandLine(pod))
 	if !r.renews(files) {
 		return nil, nil
 	}
