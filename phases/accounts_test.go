@@ -11,13 +11,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/host/hosttest"
 	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/plan"
 	"github.com/kubewright/kubewright/plan/plantest"
-	"github.com/kubewright/kubewright/systemd"
-	"github.com/kubewright/kubewright/systemd/systemdtest"
 )
 
 // theAccounts is the step of a plan with the usual command line.
@@ -76,10 +73,8 @@ func TestControllerAccounts(t *testing.T) {
 		t.Errorf("%v, %v", c, err)
 	}
 
-	slow := &plan.Target{Host: hosttest.New(t), Systemd: systemdtest.New(), API: plantest.NewAPI()}
-	slow.Systemd.(*systemdtest.Fake).Set(systemd.Unit{
-		Name: config.KubeletService, ActiveState: "active", MainStart: slow.Host.Time().Add(-2 * startSoon),
-	})
+	h := hosttest.New(t)
+	slow := &plan.Target{Host: h, Systemd: kubeletFor(h, 2*startSoon), API: plantest.NewAPI()}
 	if c, err := step.Diff(t.Context(), slow); err != nil || c.Kind != plan.Same {
 		t.Errorf("%v, %v", c, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/runtime"
+
 	"github.com/kubewright/kubewright/config"
 	"github.com/kubewright/kubewright/manifests"
 	"github.com/kubewright/kubewright/plan"
@@ -45,26 +47,36 @@ func managerRole(f *Facts) plan.Step {
 			if _, err := f.Client(f.superAdminPath()); err != nil || startsSlowly(ctx, t) {
 				return true, nil
 			}
-			for _, object := range objects {
-				if live, err := t.API.Live(ctx, object); err != nil || live == nil {
-					return false, err
-				}
-			}
-			return true, nil
+			missing, err := missingOf(ctx, t.API, objects)
+			return err == nil && len(missing) == 0, err
 		},
 		Run: func(ctx context.Context, t *plan.Target) error {
-			for _, object := range objects {
-				live, err := t.API.Live(ctx, object)
-				if err == nil && live == nil {
-					_, err = t.API.Apply(ctx, object, false)
-				}
-				if err != nil {
+			missing, err := missingOf(ctx, t.API, objects)
+			if err != nil {
+				return err
+			}
+			for _, object := range missing { // in their order, so that a kill between them is always at the same place
+				if _, err := t.API.Apply(ctx, object, false); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
+}
+
+// missingOf are those objects that the cluster does not have.
+func missingOf(ctx context.Context, api plan.API, objects []runtime.Object) (missing []runtime.Object, err error) {
+	for _, object := range objects {
+		live, err := api.Live(ctx, object)
+		if err != nil {
+			return nil, err
+		}
+		if live == nil {
+			missing = append(missing, object)
+		}
+	}
+	return missing, nil
 }
 
 // roleWait waits until the controller manager has its role, or the API server has said that it is healthy and so has all that it will.
